@@ -1,0 +1,7 @@
+//! Shell text: how values are quoted, and commands as data.
+
+mod cmd;
+mod quote;
+
+pub use cmd::{Cmd, Word};
+pub use quote::{OptionStyle, ShellValue, key_values, options, quote_value, single_quote};
