@@ -1,1 +1,19 @@
-//! dhow-config.
+//! The deploy file, understood: from a YAML tree to a [`Config`] that is valid because it exists.
+//!
+//! In: texts, the destination and what the caller knows of the outside world. Out: a [`Config`], or diagnostics that point into
+//! the files. `model` mirrors the sections of the deploy file one to one.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+pub mod model;
+
+pub use model::*;
