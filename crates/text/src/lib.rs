@@ -17,6 +17,7 @@
 
 pub mod diagnostic;
 pub mod redact;
+pub mod rendered;
 pub mod shell;
 pub mod source;
 pub mod yaml;

@@ -120,7 +120,7 @@ fn quote_ascii(run: &str, out: &mut String) {
             '\x0c' => out.push_str("\\f"),
             '#' if matches!(next, Some('{' | '$' | '@')) => out.push_str("\\#"),
             '$' if !opens_variable(run.get(at..).unwrap_or("")) => out.push_str("\\$"),
-            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02X}", u32::from(c))),
+            c if c.is_ascii_control() => out.extend(format!("\\x{:02X}", u32::from(c)).chars()),
             c => out.push(c),
         }
     }

@@ -135,11 +135,38 @@ impl Map {
         self.iter().find(|(k, _)| k.value == *key).map(|(_, v)| v)
     }
 
+    /// The pairs themselves, in order.
+    pub fn into_pairs(self) -> impl Iterator<Item = (Node, Node)> {
+        self.entries.into_iter()
+    }
+
+    /// Adds a pair whose key is known to be new.
+    pub(super) fn push(&mut self, key: Node, value: Node) {
+        self.entries.push((key, value));
+    }
+
+    /// Replaces the value at a position that [`Map::push`] filled.
+    pub(super) fn replace(&mut self, at: usize, value: Node) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.1 = value;
+        }
+    }
+
     /// Adds a pair; a key that is there keeps its place and gets the new value.
     pub fn insert(&mut self, key: Node, value: Node) {
         match self.entries.iter_mut().find(|(k, _)| k.value == key.value) {
             Some(entry) => entry.1 = value,
             None => self.entries.push((key, value)),
         }
+    }
+}
+
+impl FromIterator<(Node, Node)> for Map {
+    fn from_iter<I: IntoIterator<Item = (Node, Node)>>(pairs: I) -> Self {
+        let mut map = Self::new();
+        for (key, value) in pairs {
+            map.insert(key, value);
+        }
+        map
     }
 }
