@@ -1,1 +1,55 @@
-//! dhow-proxy-api.
+//! What the deployer and the proxy must agree on: the `kamal-proxy` command line, the messages on the
+//! control socket, and the state file. The deployer renders arguments from the same types that the proxy
+//! parses, so the two cannot drift apart.
+//!
+//! Pure: no environment, clock, files or sockets. Values come in, values go out.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+mod command;
+mod control;
+mod csv;
+mod deploy_args;
+mod duration;
+mod flags;
+mod help;
+mod list_table;
+mod literal;
+mod options;
+mod places;
+mod rollout_args;
+mod run_args;
+mod service_args;
+mod state;
+mod target_address;
+mod validate;
+
+pub use command::{Command, UsageError};
+pub use control::{
+    CONTROL_VERSION, ControlReply, ControlRequest, DeployRequest, RolloutDeployRequest,
+    SocketMessage,
+};
+pub use deploy_args::{DeployArgs, FlagValue};
+pub use duration::{DurationError, GoDuration};
+pub use flags::FlagError;
+pub use list_table::{ListRow, render_list};
+pub use options::{HealthCheckOptions, STAGING_DIRECTORY, ServiceOptions, TargetOptions};
+pub use places::{Places, ProxyEnv};
+pub use rollout_args::{RolloutDeployArgs, RolloutSetArgs};
+pub use run_args::RunArgs;
+pub use service_args::{PauseArgs, StopArgs};
+pub use state::{
+    PauseState, RolloutState, ServiceState, StateEntry, StateError, read_state, write_state,
+};
+pub use target_address::{InvalidTarget, TargetAddress};
+pub use validate::InvalidOptions;
