@@ -3,6 +3,7 @@
 //! In: a text, perhaps rendered from a template. Out: the first document as a [`Node`], or one [`Diagnostic`]. Limits keep a
 //! hostile text from costing more than its size suggests: [`MAX_BYTES`], [`MAX_DEPTH`], [`MAX_NODES`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
@@ -24,14 +25,47 @@ const MAX_NODES: usize = 200_000;
 
 pub(super) const SYNTAX_ERROR: &str = "Psych::SyntaxError";
 
+/// How many tabs after a colon are made spaces before that is given up.
+const MAX_TABS: usize = 64;
+
 /// The first document of a text; a text without one is null.
 pub fn parse(source: SourceId, text: &str) -> Result<Node, Diagnostic> {
-    Composer::new(source, text, None).run()
+    compose(source, text, None)
 }
 
 /// The same for a text that came out of a template: every place is one in the template.
 pub fn parse_rendered(source: SourceId, rendered: &Rendered) -> Result<Node, Diagnostic> {
-    Composer::new(source, &rendered.text, Some(&rendered.map)).run()
+    compose(source, &rendered.text, Some(&rendered.map))
+}
+
+/// Psych takes a tab for a space after a key's colon, the parser does not: such tabs are made spaces, which moves nothing.
+fn compose(source: SourceId, text: &str, map: Option<&OffsetMap>) -> Result<Node, Diagnostic> {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..MAX_TABS {
+        match Composer::new(source, &text, map).run() {
+            Err(Failure::TabAfterColon { tab }) => {
+                text.to_mut().replace_range(tab..=tab, " ");
+            }
+            Err(Failure::Final(diagnostic)) => return Err(*diagnostic),
+            Ok(node) => return Ok(node),
+        }
+    }
+    let message = format!("(<unknown>): more than {MAX_TABS} tabs after colons; use spaces");
+    Err(Diagnostic::error(SYNTAX_ERROR, message))
+}
+
+/// Why a text was not composed.
+pub(super) enum Failure {
+    /// There is a tab between a colon and a value, at this byte.
+    TabAfterColon { tab: usize },
+    /// It can't be.
+    Final(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Final(Box::new(diagnostic))
+    }
 }
 
 struct Composer<'t> {
@@ -75,12 +109,13 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn run(mut self) -> Result<Node, Diagnostic> {
+    fn run(mut self) -> Result<Node, Failure> {
         if self.places.text.len() > MAX_BYTES {
-            return Err(Diagnostic::error(
-                SYNTAX_ERROR,
-                format!("YAML of more than {MAX_BYTES} bytes"),
-            ));
+            let message = format!("YAML of more than {MAX_BYTES} bytes");
+            return Err(Diagnostic::error(SYNTAX_ERROR, message).into());
+        }
+        if let Some(problem) = self.places.bad_character() {
+            return Err(problem.into());
         }
         loop {
             let (event, range) = self.next()?;
@@ -100,10 +135,10 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Range), Diagnostic> {
+    fn next(&mut self) -> Result<(Event<'t>, Range), Failure> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(self.places.scan_error(&error)),
+            Some(Err(error)) => Err(self.places.failure(&error)),
             None => Ok((Event::StreamEnd, Range::default())),
         }
     }
@@ -113,7 +148,7 @@ impl<'t> Composer<'t> {
         event: Event<'t>,
         range: Range,
         depth: usize,
-    ) -> Result<Composed, Diagnostic> {
+    ) -> Result<Composed, Failure> {
         self.count(1, depth, range)?;
         let before = self.nodes;
         let (composed, anchor) = match event {
@@ -142,7 +177,8 @@ impl<'t> Composer<'t> {
             _ => {
                 return Err(self
                     .places
-                    .error(range, "did not find expected node content"));
+                    .error(range, "did not find expected node content")
+                    .into());
             }
         };
         if anchor != 0 {
@@ -156,9 +192,12 @@ impl<'t> Composer<'t> {
         Ok(composed)
     }
 
-    fn alias(&mut self, anchor: usize, range: Range, depth: usize) -> Result<Composed, Diagnostic> {
+    fn alias(&mut self, anchor: usize, range: Range, depth: usize) -> Result<Composed, Failure> {
         let Some(anchored) = self.anchors.get(&anchor) else {
-            return Err(self.places.error(range, "an anchor that contains itself"));
+            return Err(self
+                .places
+                .error(range, "an anchor that contains itself")
+                .into());
         };
         let (nodes, below) = (anchored.nodes, anchored.depth);
         self.count(nodes, depth + below, range)?;
@@ -171,21 +210,21 @@ impl<'t> Composer<'t> {
         })
     }
 
-    fn count(&mut self, nodes: usize, depth: usize, range: Range) -> Result<(), Diagnostic> {
+    fn count(&mut self, nodes: usize, depth: usize, range: Range) -> Result<(), Failure> {
         self.nodes = self.nodes.saturating_add(nodes);
         if depth > MAX_DEPTH {
             let text = format!("nested more than {MAX_DEPTH} levels deep");
-            return Err(self.places.error(range, &text));
+            return Err(self.places.error(range, &text).into());
         }
         if self.nodes > MAX_NODES {
             let text =
                 format!("more than {MAX_NODES} values, those behind aliases counted each time");
-            return Err(self.places.error(range, &text));
+            return Err(self.places.error(range, &text).into());
         }
         Ok(())
     }
 
-    fn sequence(&mut self, start: Range, depth: usize) -> Result<Composed, Diagnostic> {
+    fn sequence(&mut self, start: Range, depth: usize) -> Result<Composed, Failure> {
         let mut items = Vec::new();
         let mut below = 0;
         let mut end = start;
@@ -202,7 +241,10 @@ impl<'t> Composer<'t> {
                 });
             }
             if event == Event::StreamEnd {
-                return Err(self.places.error(end, "did not find the end of a list"));
+                return Err(self
+                    .places
+                    .error(end, "did not find the end of a list")
+                    .into());
             }
             end = range;
             let item = self.compose(event, range, depth + 1)?;
@@ -211,7 +253,7 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn mapping(&mut self, start: Range, depth: usize) -> Result<Composed, Diagnostic> {
+    fn mapping(&mut self, start: Range, depth: usize) -> Result<Composed, Failure> {
         let mut pairs = Pairs::default();
         let mut below = 0;
         let mut last = None;
@@ -219,7 +261,7 @@ impl<'t> Composer<'t> {
             let (event, range) = self.next()?;
             if event == Event::MappingEnd {
                 let span = self.places.of_collection(start, range, last);
-                let node = Node::new(Value::Map(pairs.map), span);
+                let node = Node::new(Value::Map(pairs.map.defined_at(span)), span);
                 return Ok(Composed {
                     node,
                     depth: below + 1,
@@ -227,7 +269,10 @@ impl<'t> Composer<'t> {
                 });
             }
             if event == Event::StreamEnd {
-                return Err(self.places.error(range, "did not find the end of a map"));
+                return Err(self
+                    .places
+                    .error(range, "did not find the end of a map")
+                    .into());
             }
             let forced_string =
                 matches!(&event, Event::Scalar(_, _, _, Some(tag)) if is_core(tag, "str"));
@@ -256,7 +301,7 @@ impl<'t> Composer<'t> {
         style: ScalarStyle,
         tag: Option<&Tag>,
         range: Range,
-    ) -> Result<Value, Diagnostic> {
+    ) -> Result<Value, Failure> {
         let Some(tag) = tag else {
             return if style == ScalarStyle::Plain {
                 self.resolve(text, range)
@@ -285,7 +330,8 @@ impl<'t> Composer<'t> {
                     Ok(number) if matches!(other, Value::Str(_)) => Ok(Value::Float(number)),
                     _ => Err(self
                         .places
-                        .error(range, &format!("invalid value for Float(): {text:?}"))),
+                        .error(range, &format!("invalid value for Float(): {text:?}"))
+                        .into()),
                 },
             }
         } else if local.is_some_and(|l| l.starts_with("ruby/sym")) {
@@ -296,15 +342,17 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn resolve(&self, text: &str, range: Range) -> Result<Value, Diagnostic> {
+    fn resolve(&self, text: &str, range: Range) -> Result<Value, Failure> {
         scalar::resolve(text).map_err(|error| {
             let span = self.places.of_range(range);
-            Diagnostic::error("ArgumentError", error.0).at(span, "")
+            Diagnostic::error("ArgumentError", error.0)
+                .at(span, "")
+                .into()
         })
     }
 
     /// Ruby objects, binary data, sets: nothing a deploy file can use.
-    fn refuse_object(&self, tag: Option<&Tag>, range: Range) -> Result<(), Diagnostic> {
+    fn refuse_object(&self, tag: Option<&Tag>, range: Range) -> Result<(), Failure> {
         let Some(tag) = tag else {
             return Ok(());
         };
@@ -324,7 +372,8 @@ impl<'t> Composer<'t> {
             };
             return Err(self
                 .places
-                .error(range, &format!("the tag `{name}` is not supported")));
+                .error(range, &format!("the tag `{name}` is not supported"))
+                .into());
         }
         Ok(())
     }
@@ -425,14 +474,18 @@ mod tests {
 
     #[test]
     fn hostile_texts_are_refused_quickly() {
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..30 {
-            let below = level - 1;
-            bomb += &format!(
-                "a{level}: &a{level} [{}]\n",
-                vec![format!("*a{below}"); 10].join(", ")
-            );
-        }
+        let levels: Vec<String> = (1..30)
+            .map(|level| {
+                format!(
+                    "a{level}: &a{level} [{}]",
+                    vec![format!("*a{}", level - 1); 10].join(", ")
+                )
+            })
+            .collect();
+        let bomb = format!(
+            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}\n",
+            levels.join("\n")
+        );
         assert!(
             problem(&bomb).contains("values, those behind aliases"),
             "{}",

@@ -42,6 +42,8 @@ pub enum Value {
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     entries: Vec<(Node, Node)>,
+    /// Where it was written down: copies made by aliases share it, maps made by merging have none.
+    definition: Option<Span>,
 }
 
 /// Values are equal wherever they stand.
@@ -138,6 +140,17 @@ impl Map {
     /// The pairs themselves, in order.
     pub fn into_pairs(self) -> impl Iterator<Item = (Node, Node)> {
         self.entries.into_iter()
+    }
+
+    /// Where it was written down, if it was.
+    pub(super) fn definition(&self) -> Option<Span> {
+        self.definition
+    }
+
+    /// The same map, known to have been written down there.
+    pub(super) fn defined_at(mut self, place: Span) -> Self {
+        self.definition = Some(place);
+        self
     }
 
     /// Adds a pair whose key is known to be new.

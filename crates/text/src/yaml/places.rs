@@ -5,7 +5,7 @@
 
 use saphyr_parser::ScanError;
 
-use super::compose::{MAX_BYTES, SYNTAX_ERROR};
+use super::compose::{Failure, MAX_BYTES, SYNTAX_ERROR};
 use crate::diagnostic::Diagnostic;
 use crate::rendered::{OffsetMap, line_column};
 use crate::source::{SourceId, Span};
@@ -77,7 +77,46 @@ impl<'t> Places<'t> {
         self.diagnostic(SYNTAX_ERROR, problem, start, end)
     }
 
-    pub(super) fn scan_error(&self, error: &ScanError) -> Diagnostic {
+    /// What libyaml refuses before it looks at anything: control characters, and a tab where the first key should be indented.
+    pub(super) fn bad_character(&self) -> Option<Diagnostic> {
+        let control = |c: char| {
+            (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
+                || matches!(c, '\u{fffe}' | '\u{ffff}')
+        };
+        if let Some((at, c)) = self.text.char_indices().find(|(_, c)| control(*c)) {
+            let problem = "control characters are not allowed";
+            return Some(self.diagnostic(SYNTAX_ERROR, problem, at, at + c.len_utf8()));
+        }
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
+            let content = line.trim_start();
+            if !content.is_empty() && !content.starts_with('#') {
+                let indentation = line.get(..line.len() - content.len()).unwrap_or("");
+                return indentation.find('\t').map(|tab| {
+                    let problem = "found character that cannot start any token while scanning for the next token";
+                    self.diagnostic(SYNTAX_ERROR, problem, start + tab, start + tab + 1)
+                });
+            }
+            start += line.len();
+        }
+        None
+    }
+
+    /// What to make of the parser's complaint.
+    pub(super) fn failure(&self, error: &ScanError) -> Failure {
+        if error.info().starts_with("':' must be followed") {
+            let at = self.byte(error.marker().index());
+            let before = self.text.get(..at).unwrap_or("");
+            if let Some(tab) = before.rfind(['\t', '\n'])
+                && before.get(tab..).is_some_and(|rest| rest.starts_with('\t'))
+            {
+                return Failure::TabAfterColon { tab };
+            }
+        }
+        self.scan_error(error).into()
+    }
+
+    fn scan_error(&self, error: &ScanError) -> Diagnostic {
         let at = self.byte(error.marker().index());
         let info = error.info();
         if info.ends_with("found unknown anchor") {
