@@ -3,12 +3,17 @@
 //! usage: `lab-app [MODE]`. The mode (see `Behavior`) comes from the argument, else from `$LAB_MODE`, else from the file
 //! `/lab-mode` of the image, else it is `healthy`. `$PORT` (default 80) is where it listens, `$APP_VERSION` (else
 //! `$KAMAL_VERSION`) what it says it is, `$LAB_BOOT_MS` how long it waits before it listens.
+//!
+//! usage: `lab-app say WORDS…` prints the words, `lab-app env NAME` the digest of a variable, `lab-app exit CODE` ends with
+//! that code: one-off commands to run in a container whose image has no shell.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use dhow_lab::app::{App, Behavior, Identity, serve};
+use dhow_lab::digest::sha256_hex;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,14 +33,19 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let environment: HashMap<String, String> = std::env::vars().collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = one_off(&words, &environment)? {
+        return Ok(code);
+    }
     let get = |name: &str| {
         environment
             .get(name)
             .filter(|value| !value.is_empty())
             .cloned()
     };
-    let mode = std::env::args()
-        .nth(1)
+    let mode = words
+        .first()
+        .cloned()
         .or_else(|| get("LAB_MODE"))
         .or_else(|| std::fs::read_to_string(MODE_FILE).ok());
     let behavior: Behavior = mode.unwrap_or_default().parse()?;
@@ -88,6 +98,24 @@ async fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     }
     say("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a one-off command, if that is what was asked for.
+fn one_off(
+    words: &[String],
+    environment: &HashMap<String, String>,
+) -> Result<Option<ExitCode>, Box<dyn std::error::Error>> {
+    let mut stdout = std::io::stdout();
+    match words {
+        [verb, words @ ..] if verb == "say" => writeln!(stdout, "{}", words.join(" "))?,
+        [verb, name] if verb == "env" => match environment.get(name) {
+            Some(value) => writeln!(stdout, "{}", sha256_hex(value.as_bytes()))?,
+            None => return Ok(Some(ExitCode::FAILURE)),
+        },
+        [verb, code] if verb == "exit" => return Ok(Some(ExitCode::from(code.parse::<u8>()?))),
+        _ => return Ok(None),
+    }
+    Ok(Some(ExitCode::SUCCESS))
 }
 
 async fn tick() {

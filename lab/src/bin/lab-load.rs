@@ -1,7 +1,7 @@
 //! Sends a steady load to the lab app and tells what became of every request.
 //!
-//! Runs for `--seconds`, or until SIGINT, SIGTERM or the stop file appears. Prints one JSON object on stdout:
-//! `{"all": SUMMARY, "targets": [SUMMARY…]}` (see `Summary`). Exit code 0 if every request was answered rightly, 1 if one
+//! Runs for `--seconds`, or until SIGINT, SIGTERM or the stop file appears. Prints one JSON object on stdout
+//! (see `Report`). Exit code 0 if every request was answered rightly, 1 if one
 //! failed or none was sent, 2 for wrong usage.
 
 use std::io::Write;
@@ -94,16 +94,13 @@ async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> 
             let _ = writeln!(std::io::stderr(), "sent {} failed {}", all.sent, all.failed);
         }
     };
-    let (all, targets) = drive(&plan, stop, progress).await;
-    let summary = format!(
-        "{}\n",
-        serde_json::json!({ "all": all, "targets": targets })
-    );
+    let report = drive(&plan, stop, progress).await;
+    let summary = format!("{}\n", serde_json::to_string(&report)?);
     if let Some(file) = &arguments.json {
         std::fs::write(file, &summary)?;
     }
     std::io::stdout().write_all(summary.as_bytes())?;
-    Ok(all.sent > 0 && all.failed == 0)
+    Ok(report.all.sent > 0 && report.all.failed == 0)
 }
 
 async fn elapse(seconds: Option<Duration>) {

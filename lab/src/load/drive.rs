@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::connection::Connections;
 use super::failure::Failure;
 use super::request::{Bodies, Kind, check, request};
-use super::summary::{Outcome, Summary};
+use super::summary::{Outcome, Report, Summary};
 use super::target::Target;
 
 /// More requests than this under way at one target are a sign that it answers none.
@@ -30,13 +30,12 @@ pub struct Plan {
     pub timeout: Duration,
 }
 
-/// Sends load until `stop` is ready, waits for the answers under way, and returns the account of all targets together and
-/// of each. `progress` is called once a second with the account of all so far.
+/// Sends load until `stop` is ready, waits for the answers under way, and returns the account. `progress` is called once a second with the account of all so far.
 pub async fn drive(
     plan: &Plan,
     stop: impl Future<Output = ()>,
     mut progress: impl FnMut(&Summary),
-) -> (Summary, Vec<Summary>) {
+) -> Report {
     let start = Instant::now();
     let (outcomes, mut incoming) = mpsc::unbounded_channel::<(usize, Outcome)>();
     let bodies = Bodies::new();
@@ -102,7 +101,7 @@ pub async fn drive(
             .map(|connections| connections.opened())
             .sum(),
     );
-    (all, each)
+    Report { all, targets: each }
 }
 
 /// Sends to one target.
@@ -239,7 +238,7 @@ mod tests {
     #[tokio::test]
     async fn a_healthy_app_loses_nothing_and_the_slow_request_under_way_at_the_end_is_waited_for() {
         let targets = vec![app("v1").await, app("v2").await];
-        let (all, each) = drive(
+        let Report { all, targets: each } = drive(
             &plan(targets),
             tokio::time::sleep(Duration::from_millis(500)),
             |_| {},
@@ -261,7 +260,7 @@ mod tests {
                 .parse()
                 .unwrap()
         };
-        let (all, _) = drive(
+        let Report { all, .. } = drive(
             &plan(vec![nobody]),
             tokio::time::sleep(Duration::from_millis(200)),
             |_| {},
@@ -294,7 +293,7 @@ mod tests {
                 });
             }
         });
-        let (all, _) = drive(
+        let Report { all, .. } = drive(
             &plan(vec![target]),
             tokio::time::sleep(Duration::from_millis(300)),
             |_| {},

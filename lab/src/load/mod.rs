@@ -11,5 +11,5 @@ mod summary;
 mod target;
 
 pub use drive::{Plan, drive};
-pub use summary::{FailedRequest, Latency, Outcome, Summary, VersionSeen};
+pub use summary::{FailedRequest, Latency, Outcome, Report, Summary, VersionSeen};
 pub use target::{BadTarget, Target};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How many failed requests are kept in full; all are counted.
 const FAILURES_KEPT: usize = 50;
@@ -23,8 +23,17 @@ pub struct Outcome {
     pub result: Result<String, String>,
 }
 
+/// What a run prints at its end.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Report {
+    /// All targets together.
+    pub all: Summary,
+    /// Each target, in the order in which they were given.
+    pub targets: Vec<Summary>,
+}
+
 /// What happened at one target, or at all of them.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Summary {
     /// The target's URL; `all` for the sum.
     pub target: String,
@@ -53,7 +62,7 @@ pub struct Summary {
 }
 
 /// A version and when it answered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct VersionSeen {
     /// As the app told it.
     pub version: String,
@@ -66,7 +75,7 @@ pub struct VersionSeen {
 }
 
 /// Latencies in milliseconds.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Latency {
     /// Half of the requests took at most this.
     pub p50: f64,
@@ -77,7 +86,7 @@ pub struct Latency {
 }
 
 /// A request that failed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct FailedRequest {
     /// When it was due, in milliseconds since the start.
     pub at_ms: u128,

@@ -1,0 +1,19 @@
+//! What the tests on the fleet stand on: the hosts and the registry as `bin/fleet up` left them, scratch apps to deploy,
+//! the program under test, and load that runs meanwhile.
+//!
+//! The tests are in `tests/`. They need root, a fleet that is up and the programs of `bin/build` and `bin/build lab`; where
+//! one is missing they fail and say so. They take turns: [`Fleet::take`] holds a lock, also against other processes.
+
+mod fleet;
+mod host;
+mod load;
+mod outcome;
+mod program;
+mod scratch_app;
+
+pub use fleet::Fleet;
+pub use host::Host;
+pub use load::Load;
+pub use outcome::Outcome;
+pub use program::Dhow;
+pub use scratch_app::ScratchApp;
