@@ -14,6 +14,17 @@
     )
 )]
 
+mod extension;
+mod findings;
+mod gem_version;
+mod load;
 pub mod model;
+mod parse;
+mod raw;
+mod scalar;
+mod schema;
 
+pub use extension::Extension;
+pub use load::{Failure, Inputs, KAMAL_VERSION, Loaded, Outside, load, not_found, overlay_path};
 pub use model::*;
+pub use raw::Raw;

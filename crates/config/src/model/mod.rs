@@ -14,7 +14,7 @@ mod ssh;
 
 pub use accessory::{Accessory, Mount, UploadedFile};
 pub use boot::{Boot, BootLimit};
-pub use builder::{Builder, Cache, Pack};
+pub use builder::{Builder, BuilderKind, Cache, Pack};
 pub use deploy_file::{Config, HookLevel, HooksOutput};
 pub use env::{Env, SecretRef};
 pub use logging::Logging;

@@ -35,9 +35,9 @@ impl Registry {
 
     /// Whether it runs on the deployer's own machine (`localhost:PORT`).
     pub fn is_local(&self) -> bool {
-        self.server
-            .as_deref()
-            .is_some_and(|server| server.starts_with("localhost:"))
+        self.server.as_deref().is_some_and(|server| {
+            server.starts_with("localhost:") || server.starts_with("localhost$")
+        })
     }
 
     /// The port of a local registry: the digits after the last colon, 0 if there are none.

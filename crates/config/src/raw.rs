@@ -1,0 +1,89 @@
+//! The tree of a deploy file before it is checked: rendered, parsed, overlaid.
+//!
+//! In: [`Inputs`]. Out: [`Raw`], which aliases are looked up in (they work however wrong the rest of the file is) and from which
+//! the checked [`crate::Config`] is made.
+
+use dhow_text::diagnostic::Diagnostic;
+use dhow_text::rendered::Rendered;
+use dhow_text::source::{Source, SourceId, Sources, Span};
+use dhow_text::yaml::{Map, Node, Value, merge, parse_rendered, string_keys};
+
+use crate::load::{Failure, Inputs};
+use crate::scalar;
+
+/// A deploy file with its overlay merged in; the root's keys are strings, everything else is as written.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    pub(crate) root: Map,
+    /// A place for what is missing.
+    pub(crate) span: Span,
+    pub(crate) destination: Option<String>,
+    pub(crate) sources: Sources,
+}
+
+impl Raw {
+    /// Renders, parses and merges.
+    ///
+    /// # Errors
+    /// What ERB or YAML has to say, or that a file holds no map.
+    pub fn read(inputs: &Inputs<'_>) -> Result<Self, Box<Failure>> {
+        let mut sources = Sources::default();
+        match read_files(inputs, &mut sources) {
+            Ok((root, span)) => Ok(Self {
+                root,
+                span,
+                destination: inputs.destination.clone(),
+                sources,
+            }),
+            Err(diagnostic) => Err(Box::new(Failure {
+                diagnostics: vec![diagnostic],
+                sources,
+            })),
+        }
+    }
+
+    /// The command line of an alias.
+    pub fn alias(&self, name: &str) -> Option<String> {
+        let aliases = scalar::map_at(&self.root, "aliases")?;
+        let found = aliases.iter().find(|(key, _)| scalar::to_s(key) == name);
+        found.and_then(|(_, command)| scalar::text(command))
+    }
+
+    /// The merged tree's root.
+    pub fn root(&self) -> &Map {
+        &self.root
+    }
+
+    /// The texts it came from.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+}
+
+fn read_files(inputs: &Inputs<'_>, sources: &mut Sources) -> Result<(Map, Span), Diagnostic> {
+    let mut tree = read_file(&inputs.base, sources)?;
+    if let Some(overlay) = &inputs.overlay {
+        let overlay = read_file(overlay, sources)?;
+        tree = Node::new(merge(tree.clone(), overlay).value, tree.span);
+    }
+    match tree.value {
+        Value::Map(map) => Ok((map, tree.span)),
+        _ => Err(no_map(&inputs.base.name, tree.span)),
+    }
+}
+
+fn read_file(file: &Source, sources: &mut Sources) -> Result<Node, Diagnostic> {
+    let id: SourceId = sources.add(file.name.clone(), file.text.clone());
+    let rendered = Rendered::verbatim(&file.text);
+    let node = parse_rendered(id, &rendered)?;
+    match node.value {
+        Value::Map(_) => Ok(string_keys(node)),
+        _ => Err(no_map(&file.name, node.span)),
+    }
+}
+
+/// Kamal falls over such a file with an error of Ruby's.
+fn no_map(name: &str, span: Span) -> Diagnostic {
+    let message = format!("`{name}` holds no settings: it should be a map of keys and values");
+    Diagnostic::error(dhow_text::diagnostic::CONFIGURATION_ERROR, message).at(span, "")
+}
