@@ -1,0 +1,27 @@
+//! kamal-proxy: its container on a host, and what it is told of the services behind it.
+//!
+//! In: proxy settings of roles and accessories, and which image is the default. Out: commands for the proxy's hosts.
+
+mod boot_config;
+mod container;
+mod image;
+mod run;
+mod service;
+
+pub use boot_config::{BootConfig, BootFile, InvalidBindAddress, reset as reset_boot_config};
+pub use container::{
+    details, follow_logs, is_too_old, logs, make_apps_config_directory, make_directory,
+    number_of_apps, remove_container, remove_directory, remove_image, remove_traefik,
+    running_version, start, stop_container,
+};
+pub use image::ProxyImage;
+pub use run::{boot, boot_config, publish_address, run, run_command, run_image};
+pub use service::{
+    Target, accessory_target, deploy, deploy_accessory, deploy_app, deploy_args, remove, resume,
+    role_target, stop,
+};
+
+/// The proxy container's name.
+pub const CONTAINER: &str = "kamal-proxy";
+/// The oldest proxy that a deploy can work with.
+pub const MINIMUM_VERSION: &str = "v0.9.2";
