@@ -16,6 +16,9 @@
 )]
 
 pub mod diagnostic;
+pub mod dotenv;
+pub mod erb;
+pub mod fnmatch;
 pub mod redact;
 pub mod rendered;
 pub mod shell;

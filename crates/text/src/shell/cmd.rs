@@ -58,6 +58,13 @@ impl Cmd {
         self
     }
 
+    /// The same with shell text in front: `NAME=value` for its environment.
+    #[must_use]
+    pub fn prefixed(mut self, text: impl Into<String>) -> Self {
+        self.words.insert(0, Word::Plain(text.into()));
+        self
+    }
+
     /// The same, reading `content` from its standard input. The content is never shown.
     #[must_use]
     pub fn stdin(mut self, content: Secret) -> Self {

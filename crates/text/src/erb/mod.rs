@@ -1,0 +1,3 @@
+//! ERB.
+mod inspect;
+pub use inspect::{inspect, inspect_symbol};
