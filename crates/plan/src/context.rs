@@ -1,0 +1,225 @@
+//! What every plan needs to know besides the deploy file: gathered at the edge, passed in as values.
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+
+use dhow_commands::audit::{self, AuditContext, Entry};
+use dhow_config::{Config, Credential, Registry, Role};
+use dhow_text::redact::Secret;
+use dhow_text::shell::Cmd;
+
+use crate::facts::HostFacts;
+use crate::select::Targets;
+use crate::step::{LocalStep, Stage, Step};
+
+/// One command's circumstances.
+pub struct Context<'c> {
+    /// Hosts and roles.
+    pub targets: Targets<'c>,
+    /// The version it is about.
+    pub version: String,
+    /// Who does it, and when.
+    pub audit: AuditContext<'c>,
+    /// Secrets by name: those that the plan may need.
+    pub secrets: &'c HashMap<String, Secret>,
+    /// Hooks that are there and will run.
+    pub hooks: HashSet<String>,
+    /// What hooks are told, the same for all: `KAMAL_VERSION` and its like.
+    pub hook_env: Vec<(String, String)>,
+    /// Random names.
+    pub random: Random,
+}
+
+/// What was seen on hosts, by host.
+pub type Facts = HashMap<String, HostFacts>;
+
+/// Hex digits for names that must not clash; from one seed, so that a plan can be made twice.
+pub struct Random(Cell<u64>);
+
+/// A plan that can't be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A secret that was not looked up beforehand.
+    #[error("Secret '{0}' not found")]
+    Secret(String),
+    /// A proxy that does not know what it will be asked for.
+    #[error(
+        "kamal-proxy version {version} is too old, run `kamal proxy reboot` in order to update to at least v{least}"
+    )]
+    ProxyTooOld {
+        /// The host.
+        host: String,
+        /// The running one.
+        version: String,
+        /// What is needed.
+        least: &'static str,
+    },
+    /// `rollback` to what is not there.
+    #[error(
+        "The app version '{version}' is not available as a container (use 'kamal app containers' for available versions)"
+    )]
+    NoSuchVersion {
+        /// The version.
+        version: String,
+        /// Hosts and roles that lack it.
+        missing: Vec<String>,
+    },
+    /// Bare `rollback` without history.
+    #[error("no earlier version is available as a container on all hosts")]
+    NoEarlierVersion,
+    /// `prune containers --retain 0`
+    #[error("retain must be at least 1")]
+    Retain,
+}
+
+impl Random {
+    /// From a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Cell::new(seed))
+    }
+
+    /// So many hex digits (splitmix64).
+    pub fn hex(&self, digits: usize) -> String {
+        let mut text = String::new();
+        while text.len() < digits {
+            let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.0.set(state);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            text.push_str(&format!("{:016x}", z ^ (z >> 31)));
+        }
+        text.truncate(digits);
+        text
+    }
+}
+
+impl<'c> Context<'c> {
+    /// The deploy file.
+    pub fn config(&self) -> &'c Config {
+        self.targets.config()
+    }
+
+    /// An audit entry as a step.
+    pub(crate) fn audit(&self, entry: &Entry<'_>, role: Option<&Role>) -> Step {
+        let role = role.filter(|_| entry.tells_role()).map(|r| r.name.as_str());
+        let tags: Vec<&str> = role.into_iter().collect();
+        let cmd = audit::record(self.config(), &self.audit, &tags, &entry.to_string());
+        Step::run("writing the audit log", cmd).debug()
+    }
+
+    /// A secret that the deploy file names.
+    pub(crate) fn secret(&self, name: &str) -> Result<Secret, PlanError> {
+        self.secrets
+            .get(name)
+            .cloned()
+            .ok_or_else(|| PlanError::Secret(name.to_owned()))
+    }
+
+    /// User name and password of a registry; none if it needs no login.
+    pub(crate) fn login(&self, registry: &Registry) -> Result<Option<(Secret, Secret)>, PlanError> {
+        let resolve = |credential: &Credential| match credential {
+            Credential::Literal(value) => Ok(value.clone()),
+            Credential::Secret(name) => self.secret(name),
+        };
+        match (&registry.username, &registry.password) {
+            (Some(username), Some(password)) if !registry.is_local() => {
+                Ok(Some((resolve(username)?, resolve(password)?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The secret environment of a role on a host, in the env file's order.
+    pub(crate) fn env_secrets(
+        &self,
+        role: &Role,
+        host: &str,
+    ) -> Result<Vec<(String, Secret)>, PlanError> {
+        let env = self.config().env_of(role, host);
+        let mut pairs: Vec<(String, Secret)> = Vec::new();
+        for reference in &env.secrets {
+            let value = self.secret(&reference.secret)?;
+            match pairs.iter_mut().find(|(name, _)| *name == reference.name) {
+                Some(pair) => pair.1 = value,
+                None => pairs.push((reference.name.clone(), value)),
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// A stage that runs a hook, if it is there.
+    pub fn hook(&self, name: &str, hosts: Option<&[&str]>) -> Option<Stage> {
+        self.hooks.contains(name).then(|| {
+            let mut env = self.hook_env.clone();
+            if let Some(hosts) = hosts {
+                env.retain(|(key, _)| key != "KAMAL_HOSTS");
+                env.push(("KAMAL_HOSTS".to_owned(), hosts.join(",")));
+            }
+            let secrets = matches!(name, "pre-connect" | "pre-deploy" | "post-deploy");
+            let name = name.to_owned();
+            Stage::local(
+                &format!("hook {name}"),
+                vec![LocalStep::Hook { name, env, secrets }],
+            )
+        })
+    }
+}
+
+/// A registry login that leaves nothing behind: for the commands of one track, in a directory that goes away again.
+///
+/// The host's own docker settings (credential helpers, proxies) are copied, so that they count as always.
+pub(crate) struct Login {
+    steps: Vec<Step>,
+    clean_up: Vec<Step>,
+}
+
+/// The shell variable with the directory of a [`Login`].
+const AUTH: &str = "dhow_auth";
+
+impl Login {
+    /// The login, if the registry needs one.
+    pub(crate) fn new(
+        context: &Context<'_>,
+        registry: &Registry,
+    ) -> Result<Option<Self>, PlanError> {
+        let Some((username, password)) = context.login(registry)? else {
+            return Ok(None);
+        };
+        let Some(login) = dhow_commands::registry::login(registry, &username, &password) else {
+            return Ok(None);
+        };
+        let directory = Cmd::new(
+            r#"umask 077; d=$(mktemp -d) && { cp "${DOCKER_CONFIG:-$HOME/.docker}/config.json" "$d" 2>/dev/null || true; } && printf %s "$d""#,
+        );
+        Ok(Some(Self {
+            steps: vec![
+                Step::capture("preparing the registry login", AUTH, directory).debug(),
+                Step::run("logging in to the registry", Self::with(login)),
+            ],
+            clean_up: vec![
+                Step::run(
+                    "forgetting the registry login",
+                    Cmd::new(format!("rm -rf \"${AUTH}\"")),
+                )
+                .debug()
+                .tolerated(),
+            ],
+        }))
+    }
+
+    /// `cmd`, seeing the login.
+    pub(crate) fn with(cmd: Cmd) -> Cmd {
+        cmd.prefixed(format!("DOCKER_CONFIG=\"${AUTH}\""))
+    }
+
+    /// What goes before.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        self.steps.clone()
+    }
+
+    /// What goes after, and on failure.
+    pub(crate) fn clean_up(&self) -> Vec<Step> {
+        self.clean_up.clone()
+    }
+}

@@ -1,0 +1,285 @@
+//! What a probe saw on a host: containers of the service, the proxy, and whether Docker answers.
+//!
+//! In: a config. Out: one [`Step`] that only looks (two docker calls at once), and [`HostFacts`] made of what it printed.
+
+use dhow_config::{Config, Role};
+use dhow_text::shell::{Cmd, single_quote};
+use serde::Deserialize;
+
+use crate::step::Step;
+
+/// What is known of a host before anything on it is changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Containers of the service, the newest first; every role and destination.
+    pub containers: Vec<Container>,
+    /// The proxy's container, if there is one.
+    pub proxy: Option<ProxyContainer>,
+    /// Those of the images that were asked for that are there: the version's, the latest, dhow's proxy.
+    pub images: Vec<Image>,
+    /// `uname -m`
+    pub machine: String,
+    /// The daemon's first registry mirror, if it was asked for and there is one.
+    pub mirror: Option<String>,
+}
+
+/// An image on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Its full id, `sha256:…`.
+    pub id: String,
+    /// Its names.
+    pub tags: Vec<String>,
+    /// [`CONTENT_LABEL`], on dhow's own proxy.
+    pub content: Option<String>,
+}
+
+/// A container of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its full id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `running`, `restarting`, `exited`, `created`, `paused`, `dead`
+    pub state: String,
+    /// Its label `role`.
+    pub role: String,
+    /// Its label `destination`, empty without one.
+    pub destination: String,
+    /// The image's name as it was started, or its id if that name has moved on.
+    pub image: String,
+}
+
+/// The proxy's container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyContainer {
+    /// The image it was started from.
+    pub image: String,
+    /// Whether it runs.
+    pub running: bool,
+    /// dhow's content label, on dhow's own proxy.
+    pub content: Option<String>,
+}
+
+/// A probe that printed something else than it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the probe's answer can't be read: `{0}`")]
+pub struct FactsError(String);
+
+/// The label that tells which build of dhow's proxy an image holds.
+pub const CONTENT_LABEL: &str = "dev.dhow.content";
+
+/// The looking: at the service's containers, the proxy, the latest image, and `images` by name. Both docker calls run at the same time; their output is kept apart by files.
+///
+/// Fails if Docker does not answer; a missing proxy or image is no failure.
+pub fn probe(config: &Config, images: &[&str], ask_mirror: bool) -> Step {
+    let containers = format!(
+        "docker ps -a --no-trunc --filter label=service={} --format '{{{{.ID}}}}|{{{{.Names}}}}|{{{{.State}}}}|{{{{.Label \"role\"}}}}|{{{{.Label \"destination\"}}}}|{{{{.Image}}}}'",
+        config.service
+    );
+    let latest = config.latest_image();
+    let names: Vec<String> = std::iter::once(latest.as_str())
+        .chain(images.iter().copied())
+        .map(single_quote)
+        .collect();
+    let inspect = format!(
+        "docker inspect --format '{{{{json .}}}}' kamal-proxy {}",
+        names.join(" ")
+    );
+    let mirror = if ask_mirror {
+        " docker info --format '{{with .RegistryConfig.Mirrors}}{{index . 0}}{{end}}' >\"$t/m\" 2>/dev/null & "
+    } else {
+        " : >\"$t/m\"; "
+    };
+    let text = format!(
+        "t=$(mktemp -d) || exit 1; trap 'rm -rf \"$t\"' EXIT; {inspect} >\"$t/i\" 2>/dev/null & {mirror}{containers} >\"$t/c\" || exit 1; wait; echo \"M $(uname -m)\"; sed 's/^/R /' \"$t/m\"; sed 's/^/C /' \"$t/c\"; sed 's/^/I /' \"$t/i\""
+    );
+    Step::run("looking", Cmd::new(text)).debug()
+}
+
+impl HostFacts {
+    /// Reads what [`probe`] printed.
+    pub fn read(output: &str) -> Result<Self, FactsError> {
+        let mut facts = Self::default();
+        for line in output.lines() {
+            let unreadable = || FactsError(line.chars().take(200).collect());
+            match line.split_once(' ') {
+                Some(("M", machine)) => facts.machine = machine.to_owned(),
+                Some(("R", mirror)) if !mirror.is_empty() => {
+                    facts.mirror = Some(mirror.to_owned());
+                }
+                Some(("C", fields)) => facts
+                    .containers
+                    .push(container(fields).ok_or_else(unreadable)?),
+                Some(("I", json)) => {
+                    let seen: Inspected = serde_json::from_str(json).map_err(|_| unreadable())?;
+                    facts.add(seen);
+                }
+                _ => {}
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The container of a role that serves now: the newest running one made from the latest image, else the newest running one.
+    pub fn current(&self, config: &Config, role: &Role) -> Option<&Container> {
+        let destination = config.destination.as_deref().unwrap_or("");
+        let running = || {
+            let of_role = |c: &&Container| c.role == role.name && c.destination == destination;
+            self.containers.iter().filter(of_role).filter(|c| c.is_up())
+        };
+        let latest = self.image(&config.latest_image());
+        running()
+            .find(|c| latest.is_some_and(|image| image.is(&c.image)))
+            .or_else(|| running().next())
+    }
+
+    /// Containers of a role of this destination, in any state, the newest first.
+    pub fn of<'f>(
+        &'f self,
+        config: &'f Config,
+        role: &'f Role,
+    ) -> impl Iterator<Item = &'f Container> {
+        let destination = config.destination.as_deref().unwrap_or("");
+        self.containers
+            .iter()
+            .filter(move |c| c.role == role.name && c.destination == destination)
+    }
+
+    /// A container by its name.
+    pub fn named(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().find(|c| c.name == name)
+    }
+
+    /// An image by its name.
+    pub fn image(&self, name: &str) -> Option<&Image> {
+        self.images
+            .iter()
+            .find(|image| image.tags.iter().any(|tag| tag == name))
+    }
+
+    fn add(&mut self, seen: Inspected) {
+        let Inspected {
+            id,
+            name,
+            state,
+            config,
+            repo_tags,
+        } = seen;
+        if name.as_deref() == Some("/kamal-proxy") {
+            self.proxy = Some(ProxyContainer {
+                image: config.image.unwrap_or_default(),
+                running: state.is_some_and(|s| s.running),
+                content: config.labels.unwrap_or_default().remove(CONTENT_LABEL),
+            });
+        } else {
+            self.images.push(Image {
+                id,
+                tags: repo_tags.unwrap_or_default(),
+                content: config.labels.unwrap_or_default().remove(CONTENT_LABEL),
+            });
+        }
+    }
+}
+
+impl Container {
+    /// Whether it counts as running for Kamal.
+    pub fn is_up(&self) -> bool {
+        self.state == "running" || self.state == "restarting"
+    }
+
+    /// Its version: what follows `service-role[-destination]-`.
+    pub fn version<'c>(&'c self, prefix: &str) -> &'c str {
+        self.name
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .unwrap_or(&self.name)
+    }
+}
+
+/// The fields of `docker inspect` that matter, of a container or an image.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    name: Option<String>,
+    state: Option<State>,
+    #[serde(default)]
+    config: InspectedConfig,
+    repo_tags: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    running: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedConfig {
+    image: Option<String>,
+    labels: Option<std::collections::HashMap<String, String>>,
+}
+
+fn container(fields: &str) -> Option<Container> {
+    let mut fields = fields.split('|').map(str::to_owned);
+    Some(Container {
+        id: fields.next()?,
+        name: fields.next()?,
+        state: fields.next()?,
+        role: fields.next()?,
+        destination: fields.next()?,
+        image: fields.next()?,
+    })
+}
+
+impl Image {
+    /// Whether a container that says it was made of `image` (a name, or an id whose name moved on) was made of this.
+    fn is(&self, image: &str) -> bool {
+        let id = self.id.strip_prefix("sha256:").unwrap_or(&self.id);
+        let bare = image.strip_prefix("sha256:").unwrap_or(image);
+        self.tags.iter().any(|tag| tag == image) || (bare.len() >= 12 && id.starts_with(bare))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_is_read() {
+        let facts = HostFacts::read(concat!(
+            "M x86_64\n",
+            "C abc123|app-web-2|running|web||repo/app:2\n",
+            "C abc122|app-web-1|exited|web||repo/app:1\n",
+            r#"I {"Id":"fff","Name":"/kamal-proxy","State":{"Running":true},"Config":{"Image":"basecamp/kamal-proxy:v0.9.2","Labels":null}}"#,
+            "\n",
+            r#"I {"Id":"sha256:0123456789abcdef","RepoTags":["repo/app:2","repo/app:latest"],"Config":{"Labels":{}}}"#,
+            "\n",
+        ))
+        .unwrap();
+        assert_eq!(facts.machine, "x86_64");
+        assert_eq!(facts.containers.len(), 2);
+        assert_eq!(facts.named("app-web-1").unwrap().state, "exited");
+        let proxy = facts.proxy.as_ref().unwrap();
+        assert!(proxy.running);
+        assert_eq!(proxy.image, "basecamp/kamal-proxy:v0.9.2");
+        assert!(facts.image("repo/app:latest").is_some());
+        assert!(facts.image("repo/app:1").is_none());
+    }
+
+    #[test]
+    fn an_image_whose_tag_moved_on_is_known_by_its_id() {
+        let image = Image {
+            id: "sha256:0123456789abcdef".into(),
+            tags: vec!["repo/app:2".into()],
+            content: None,
+        };
+        assert!(image.is("0123456789ab"));
+        assert!(image.is("repo/app:2"));
+        assert!(!image.is("repo/app:1"));
+        assert!(!image.is("0123"));
+    }
+}

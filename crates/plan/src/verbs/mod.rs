@@ -1,0 +1,13 @@
+//! One file a verb: how it reads as a story.
+
+pub mod app;
+pub mod boot;
+pub mod deploy;
+pub mod details;
+pub mod proxy;
+pub mod prune;
+pub mod pull;
+pub mod registry;
+pub mod remove;
+pub mod rollback;
+pub mod server;

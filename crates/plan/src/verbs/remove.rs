@@ -1,0 +1,24 @@
+//! `remove`: everything that dhow put on the hosts.
+
+use super::registry::{self, Sides};
+use super::{app, proxy};
+use crate::context::{Context, Facts};
+use crate::step::Stage;
+
+/// App, then the proxy unless other apps use it (`apps_elsewhere`), then the registry session.
+pub fn remove(context: &Context<'_>, facts: &Facts, apps_elsewhere: bool) -> Vec<Stage> {
+    let mut stages = app::remove(context, facts);
+    if !apps_elsewhere {
+        stages.extend(proxy::remove(context));
+    }
+    if !context.config().registry.is_local() {
+        stages.extend(registry::logout(
+            context,
+            Sides {
+                skip_local: true,
+                skip_remote: false,
+            },
+        ));
+    }
+    stages
+}
