@@ -4,6 +4,8 @@
 //! `MARK s N` (step N begins), `MARK e N EXIT` (it has ended) or `MARK b STATUS` (the program has ended), each on both streams; a
 //! step counts as ended when both streams have said so.
 
+use std::collections::VecDeque;
+
 /// Something a program said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -40,78 +42,76 @@ pub(crate) enum Signal {
     },
 }
 
-/// Both streams of one shell.
+/// Both streams of one shell, kept in step: neither runs ahead of the other past the end of a step.
 pub(crate) struct Demux {
-    stdout: Lane,
-    stderr: Lane,
+    lanes: [Lane; 2],
+    started: Option<usize>,
 }
+
+const STDOUT: usize = 0;
 
 impl Demux {
     /// For programs printed with this mark.
     pub(crate) fn new(mark: &str) -> Self {
         let needle = format!("\n{mark} ").into_bytes();
         Self {
-            stdout: Lane::new(needle.clone()),
-            stderr: Lane::new(needle),
+            lanes: [Lane::new(needle.clone()), Lane::new(needle)],
+            started: None,
         }
     }
 
     /// More bytes of standard output.
     pub(crate) fn stdout(&mut self, bytes: &[u8]) -> Vec<Signal> {
-        let mut signals = Vec::new();
-        for piece in self.stdout.feed(bytes) {
-            match piece {
-                Piece::Text(step, text) => signals.push(Signal::Stdout { step, text }),
-                Piece::Frame(frame) => self.frame(frame, true, &mut signals),
-            }
-        }
-        signals
+        let [lane, _] = &mut self.lanes;
+        lane.feed(bytes);
+        self.pump()
     }
 
     /// More bytes of standard error.
     pub(crate) fn stderr(&mut self, bytes: &[u8]) -> Vec<Signal> {
-        let mut signals = Vec::new();
-        for piece in self.stderr.feed(bytes) {
-            match piece {
-                Piece::Text(step, text) => signals.push(Signal::Stderr { step, text }),
-                Piece::Frame(frame) => self.frame(frame, false, &mut signals),
-            }
-        }
-        signals
-    }
-
-    /// Starts count on standard output; ends on whichever stream says so last.
-    fn frame(&self, frame: Frame, on_stdout: bool, signals: &mut Vec<Signal>) {
-        let other = if on_stdout {
-            &self.stderr
-        } else {
-            &self.stdout
-        };
-        match frame {
-            Frame::Start(step) if on_stdout => signals.push(Signal::Started { step }),
-            Frame::Start(_) => {}
-            Frame::End(step, exit) if other.past(step) => {
-                signals.push(Signal::Ended { step, exit });
-            }
-            Frame::Batch(status) if other.batches >= self.batches(on_stdout) => {
-                signals.push(Signal::Batch { status });
-            }
-            Frame::End(..) | Frame::Batch(_) => {}
-        }
-    }
-
-    fn batches(&self, on_stdout: bool) -> u64 {
-        if on_stdout {
-            self.stdout.batches
-        } else {
-            self.stderr.batches
-        }
+        let [_, lane] = &mut self.lanes;
+        lane.feed(bytes);
+        self.pump()
     }
 
     /// Forgets the last program's steps before the next program is sent.
     pub(crate) fn next_program(&mut self) {
-        self.stdout.ended = None;
-        self.stderr.ended = None;
+        self.started = None;
+        for lane in &mut self.lanes {
+            lane.ended = None;
+        }
+    }
+
+    /// Everything that can be said by now: a lane waits at each end until the other has come there too.
+    fn pump(&mut self) -> Vec<Signal> {
+        let mut signals = Vec::new();
+        loop {
+            for (index, lane) in self.lanes.iter_mut().enumerate() {
+                while lane.waits.is_none() {
+                    match lane.pieces.pop_front() {
+                        None => break,
+                        Some(Piece::Text(step, text)) if index == STDOUT => {
+                            signals.push(Signal::Stdout { step, text });
+                        }
+                        Some(Piece::Text(step, text)) => signals.push(Signal::Stderr { step, text }),
+                        Some(Piece::Frame(Frame::Start(step))) => {
+                            if self.started != Some(step) {
+                                self.started = Some(step);
+                                signals.push(Signal::Started { step });
+                            }
+                        }
+                        Some(Piece::Frame(end)) => lane.waits = Some(end),
+                    }
+                }
+            }
+            let [out, err] = &mut self.lanes;
+            match (out.waits, err.waits) {
+                (Some(Frame::End(step, exit)), Some(_)) => signals.push(Signal::Ended { step, exit }),
+                (Some(Frame::Batch(status)), Some(_)) => signals.push(Signal::Batch { status }),
+                _ => return signals,
+            }
+            (out.waits, err.waits) = (None, None);
+        }
     }
 }
 
@@ -131,9 +131,13 @@ enum Frame {
 struct Lane {
     needle: Vec<u8>,
     buffer: Vec<u8>,
+    /// The step whose frames enclose what comes now.
     step: Option<usize>,
     ended: Option<usize>,
-    batches: u64,
+    /// What was found and not yet said.
+    pieces: VecDeque<Piece>,
+    /// The end that the other lane has not come to yet.
+    waits: Option<Frame>,
 }
 
 impl Lane {
@@ -143,60 +147,49 @@ impl Lane {
             buffer: Vec::new(),
             step: None,
             ended: None,
-            batches: 0,
+            pieces: VecDeque::new(),
+            waits: None,
         }
     }
 
-    /// Whether the end of this step has been seen here.
-    fn past(&self, step: usize) -> bool {
-        self.ended.is_some_and(|ended| ended >= step)
-    }
-
-    fn feed(&mut self, bytes: &[u8]) -> Vec<Piece> {
+    fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
-        let mut pieces = Vec::new();
         while let Some(at) = find(&self.buffer, &self.needle) {
             let after = at + self.needle.len();
-            let Some(line) = self.buffer.get(after..).and_then(|tail| {
+            let line = self.buffer.get(after..).and_then(|tail| {
                 let end = tail.iter().position(|b| *b == b'\n')?;
                 tail.get(..end)
-            }) else {
+            });
+            let Some(line) = line else {
                 // The frame's line is not whole yet: what stands before it may go out, the rest waits.
-                let text: Vec<u8> = self.buffer.drain(..at).collect();
-                self.text(text, &mut pieces);
-                return pieces;
+                self.text(at);
+                return;
             };
             let frame = parse(line);
-            let length = line.len();
-            let text: Vec<u8> = self.buffer.drain(..at).collect();
-            self.buffer
-                .drain(..(self.needle.len() + length + 1).min(self.buffer.len()));
-            self.text(text, &mut pieces);
-            if let Some(frame) = frame {
-                match frame {
-                    Frame::Start(step) => self.step = Some(step),
-                    Frame::End(step, _) => {
-                        self.step = None;
-                        self.ended = Some(step);
-                    }
-                    Frame::Batch(_) => self.batches += 1,
+            let length = self.needle.len() + line.len() + 1;
+            self.text(at);
+            self.buffer.drain(..length.min(self.buffer.len()));
+            let Some(frame) = frame else { continue };
+            match frame {
+                Frame::Start(step) => self.step = Some(step),
+                Frame::End(step, _) => {
+                    self.step = None;
+                    self.ended = Some(step);
                 }
-                pieces.push(Piece::Frame(frame));
+                Frame::Batch(_) => self.step = None,
             }
+            self.pieces.push_back(Piece::Frame(frame));
         }
         let keep = partial(&self.buffer, &self.needle);
-        let text: Vec<u8> = self.buffer.drain(..self.buffer.len() - keep).collect();
-        self.text(text, &mut pieces);
-        pieces
+        self.text(self.buffer.len() - keep);
     }
 
-    /// Bytes outside any step (a login banner, a shell's complaint) belong to the next step, or to the first.
-    fn text(&self, text: Vec<u8>, pieces: &mut Vec<Piece>) {
-        if !text.is_empty() {
-            let step = self
-                .step
-                .unwrap_or_else(|| self.ended.map_or(0, |ended| ended + 1));
-            pieces.push(Piece::Text(step, text));
+    /// Takes so many bytes as text. Bytes outside any step (a login banner, a shell's complaint) belong to the next one.
+    fn text(&mut self, length: usize) {
+        if length > 0 {
+            let step = self.step.unwrap_or_else(|| self.ended.map_or(0, |ended| ended + 1));
+            let text = self.buffer.drain(..length).collect();
+            self.pieces.push_back(Piece::Text(step, text));
         }
     }
 }
@@ -264,6 +257,24 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn a_stream_that_runs_ahead_waits_for_the_other() {
+        let mut demux = Demux::new("MM");
+        let ahead = demux.stdout(b"\nMM s 0\n\nMM e 0 0\n\nMM s 1\nnext");
+        assert_eq!(ahead, [Signal::Started { step: 0 }]);
+        let both = demux.stderr(b"\nMM s 0\nlate\nMM e 0 0\n");
+        let text = |t: &str| t.as_bytes().to_vec();
+        assert_eq!(
+            both,
+            [
+                Signal::Stderr { step: 0, text: text("late") },
+                Signal::Ended { step: 0, exit: 0 },
+                Signal::Started { step: 1 },
+                Signal::Stdout { step: 1, text: text("next") },
+            ]
+        );
     }
 
     #[test]
