@@ -9,7 +9,6 @@ use crate::host::Host;
 use crate::outcome::Outcome;
 
 /// The hosts and the registry. While this value lives, no other test uses them.
-#[derive(Debug)]
 pub struct Fleet {
     /// h1, h2, … in order.
     pub hosts: Vec<Host>,

@@ -7,7 +7,7 @@ use crate::fleet::project_root;
 use crate::outcome::Outcome;
 
 /// `dhow`, or with `$DHOW` set another program that keeps the same contract.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Dhow {
     program: PathBuf,
     dir: PathBuf,

@@ -11,7 +11,6 @@ use crate::outcome::Outcome;
 use crate::program::Dhow;
 
 /// The app's folder. It goes when this value does.
-#[derive(Debug)]
 pub struct ScratchApp {
     root: TempDir,
     registry_password: String,

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use dhow_fleet_tests::{Fleet, Host, Load};
+use dhow_fleet_tests::{Fleet, Host, Load, ScratchApp};
 
 fn pull(fleet: &Fleet, host: &Host, image: &str) {
     let (user, registry) = (&fleet.registry_user, &fleet.registry);
@@ -85,5 +85,28 @@ fn an_app_that_exits_at_boot_says_why_and_a_worker_ends_at_once_when_told() {
         host.run("docker inspect -f '{{.State.ExitCode}}' worker")
             .expect(),
         "0"
+    );
+}
+
+#[test]
+fn a_scratch_app_is_a_clean_repository_whose_head_is_the_last_commit() {
+    let fleet = Fleet::take();
+    let app = ScratchApp::new(
+        &fleet,
+        &ScratchApp::config(&fleet, &[fleet.host("h1"), fleet.host("h2")]),
+    );
+    assert_eq!(app.git(&["status", "--porcelain"]), "");
+    app.set_mode("unhealthy");
+    assert_eq!(app.git(&["status", "--porcelain"]), "M lab-mode");
+    let version = app.commit("second");
+    assert_eq!(
+        (app.git(&["status", "--porcelain"]).as_str(), version.len()),
+        ("", 40)
+    );
+    assert_eq!(app.git(&["rev-parse", "HEAD"]), version);
+    let config = std::fs::read_to_string(app.dir().join("config/deploy.yml")).unwrap();
+    assert!(
+        config.contains("  web:\n    - 10.77.0.11\n    - 10.77.0.12\nregistry:\n"),
+        "{config}"
     );
 }
