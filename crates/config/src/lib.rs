@@ -14,6 +14,7 @@
     )
 )]
 
+mod dump;
 mod extension;
 mod findings;
 mod gem_version;
@@ -23,7 +24,9 @@ mod parse;
 mod raw;
 mod scalar;
 mod schema;
+pub mod templates;
 
+pub use dump::dump;
 pub use extension::Extension;
 pub use load::{Failure, Inputs, KAMAL_VERSION, Loaded, Outside, load, not_found, overlay_path};
 pub use model::*;

@@ -3,7 +3,10 @@
 //! In: [`Inputs`], everything that loading needs to know of the outside world. Out: [`Loaded`], or a [`Failure`] with every
 //! problem there is; its first error is the one that Kamal stops at.
 
+use std::fmt;
+
 use dhow_text::diagnostic::Diagnostic;
+use dhow_text::redact::Secret;
 use dhow_text::source::{Source, Sources};
 
 use crate::extension::Extension;
@@ -50,13 +53,24 @@ pub struct Loaded {
 }
 
 /// Why a deploy file can't be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{}", .diagnostics.first().map_or("", |d| d.message.as_str()))]
 pub struct Failure {
     /// Everything that is wrong: errors first, the first of them Kamal's.
     pub diagnostics: Vec<Diagnostic>,
     /// The texts that the diagnostics point into.
     pub sources: Sources,
+    /// Credentials that stand in the texts, to be redacted where these are shown.
+    pub credentials: Vec<Secret>,
+}
+
+/// The texts may hold credentials, and are left out.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("diagnostics", &self.diagnostics)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads, merges and checks.
@@ -81,6 +95,7 @@ impl Raw {
         if findings.error_count() > 0 {
             return Err(Box::new(Failure {
                 diagnostics: findings.into_diagnostics(),
+                credentials: self.credentials(),
                 sources: self.sources,
             }));
         }

@@ -3,7 +3,10 @@
 //! In: [`Inputs`]. Out: [`Raw`], which aliases are looked up in (they work however wrong the rest of the file is) and from which
 //! the checked [`crate::Config`] is made.
 
+use std::fmt;
+
 use dhow_text::diagnostic::Diagnostic;
+use dhow_text::redact::Secret;
 use dhow_text::rendered::Rendered;
 use dhow_text::source::{Source, SourceId, Sources, Span};
 use dhow_text::yaml::{Map, Node, Value, merge, parse_rendered, string_keys};
@@ -12,7 +15,7 @@ use crate::load::{Failure, Inputs};
 use crate::scalar;
 
 /// A deploy file with its overlay merged in; the root's keys are strings, everything else is as written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Raw {
     pub(crate) root: Map,
     /// A place for what is missing.
@@ -38,6 +41,7 @@ impl Raw {
             Err(diagnostic) => Err(Box::new(Failure {
                 diagnostics: vec![diagnostic],
                 sources,
+                credentials: Vec::new(),
             })),
         }
     }
@@ -54,10 +58,45 @@ impl Raw {
         &self.root
     }
 
+    /// Credentials that stand in the files themselves, to be redacted wherever the files' text is shown.
+    pub fn credentials(&self) -> Vec<Secret> {
+        credentials(&self.root)
+    }
+
     /// The texts it came from.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
+}
+
+/// What the files hold may be a password: only their names are shown.
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Raw")
+            .field("destination", &self.destination)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Texts written out where credentials belong (mistyped keys too), of a registry or of `ssh.key_data`.
+pub(crate) fn credentials(root: &Map) -> Vec<Secret> {
+    let accessories = scalar::map_at(root, "accessories");
+    let of_accessories = accessories
+        .into_iter()
+        .flat_map(Map::iter)
+        .filter_map(|(_, accessory)| scalar::map_at(accessory.as_map()?, "registry"));
+    let registries = scalar::map_at(root, "registry").into_iter();
+    let in_registries = registries
+        .chain(of_accessories)
+        .flat_map(Map::iter)
+        .filter(|(key, _)| !matches!(key.as_str(), Some("server" | "username")))
+        .filter_map(|(_, value)| scalar::text(value));
+    let ssh = scalar::map_at(root, "ssh");
+    let key_data = ssh.map(|ssh| scalar::texts_at(ssh, "key_data"));
+    in_registries
+        .chain(key_data.into_iter().flatten())
+        .map(Secret::new)
+        .collect()
 }
 
 fn read_files(inputs: &Inputs<'_>, sources: &mut Sources) -> Result<(Map, Span), Diagnostic> {

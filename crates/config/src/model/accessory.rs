@@ -57,7 +57,7 @@ pub struct UploadedFile {
 /// An item of `directories`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// The host path: absolute, or below the accessory's directory.
+    /// The host path as written: absolute, or below the accessory's directory (`<service_name>/`).
     pub host_path: String,
     /// The path in the container.
     pub remote: String,

@@ -1,7 +1,9 @@
 //! `ssh` and `sshkit`: how hosts are reached.
 
+use std::fmt;
+
 /// The `ssh` section.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Ssh {
     /// `user`, default `root`.
     pub user: String,
@@ -50,6 +52,24 @@ pub struct Sshkit {
     pub pool_idle_timeout: i64,
     /// Default 3.
     pub dns_retries: i64,
+}
+
+/// Key data may be keys written out: only how many there are is shown.
+impl fmt::Debug for Ssh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ssh")
+            .field("user", &self.user)
+            .field("port", &self.port)
+            .field("proxy", &self.proxy)
+            .field("proxy_command", &self.proxy_command)
+            .field("log_level", &self.log_level)
+            .field("keys_only", &self.keys_only)
+            .field("keys", &self.keys)
+            .field("key_data", &self.key_data.as_ref().map(Vec::len))
+            .field("config", &self.config)
+            .field("forward_agent", &self.forward_agent)
+            .finish()
+    }
 }
 
 impl Default for Ssh {

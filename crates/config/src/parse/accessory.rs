@@ -76,7 +76,7 @@ pub(super) fn read(name: &str, map: &Map, around: &Surroundings<'_>) -> Accessor
         env: map_at(map, "env").map_or_else(Env::default, env::read),
         files: mounts(map, "files").filter_map(read_file).collect(),
         directories: mounts(map, "directories")
-            .filter_map(|node| read_directory(node, &service_name))
+            .filter_map(read_directory)
             .collect(),
         volumes: texts_at(map, "volumes"),
         network: text_at(map, "network").unwrap_or_else(|| "kamal".to_owned()),
@@ -265,13 +265,10 @@ fn read_file(node: &Node) -> Option<UploadedFile> {
     })
 }
 
-fn read_directory(node: &Node, service_name: &str) -> Option<Mount> {
+fn read_directory(node: &Node) -> Option<Mount> {
     let parts = Parts::of(node)?;
     Some(Mount {
-        host_path: match parts.local.starts_with('/') {
-            true => parts.local,
-            false => format!("{service_name}/{}", parts.local),
-        },
+        host_path: parts.local,
         remote: parts.remote,
         options: parts.options,
         mode: parts.mode,

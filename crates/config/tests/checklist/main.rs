@@ -1,8 +1,13 @@
 //! What a deploy file means and what is wrong with it, item by item of the parity checklist (the numbers in the tests' names).
 
+mod accessories;
+mod builder;
 mod deploy;
+mod dump;
 mod engine;
 mod env;
 mod proxy;
 mod registry;
+mod sections;
 mod servers;
+mod whole;
