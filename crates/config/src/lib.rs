@@ -14,6 +14,7 @@
     )
 )]
 
+mod docs;
 mod dump;
 mod extension;
 mod findings;
@@ -26,6 +27,7 @@ mod scalar;
 mod schema;
 pub mod templates;
 
+pub use docs::{SECTIONS, docs};
 pub use dump::dump;
 pub use extension::Extension;
 pub use load::{Failure, Inputs, KAMAL_VERSION, Loaded, Outside, load, not_found, overlay_path};

@@ -2,7 +2,9 @@
 //!
 //! Sections that have rules of their own ([`Shape::Any`], [`Shape::Map`]) are looked at where they are parsed.
 
-use super::shape::{Field, Shape};
+use super::shape::Shape;
+
+pub(crate) use super::shape::Field;
 
 /// The root of a deploy file.
 pub(crate) const ROOT: &[Field] = &[

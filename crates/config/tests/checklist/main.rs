@@ -10,4 +10,5 @@ mod proxy;
 mod registry;
 mod sections;
 mod servers;
+mod texts;
 mod whole;
