@@ -141,7 +141,8 @@ fn check_roles(map: &Map, path: &str, around: &Surroundings<'_>, findings: &mut 
     if unknown.is_empty() || findings.faulty("servers") {
         return;
     }
-    let plural = if unknown.len() == 1 { "" } else { "s" };
+    // By the key, however many they are.
+    let plural = if map.get("role").is_some() { "" } else { "s" };
     let list: Vec<&str> = unknown.iter().map(|(_, name)| name.as_str()).collect();
     let text = format!("unknown role{plural} {}", list.join(", "));
     let mut diagnostic = Findings::worded(path, &text);

@@ -18,17 +18,33 @@ pub(super) fn check(map: &Map, findings: &mut Findings) {
             _ => continue,
         };
         let path = format!("output/{}", crate::scalar::to_s(sink));
-        let settings = map.get_node(&sink.value);
-        if !findings.faulty(&path) && !present(settings.and_then(|node| node.get(key))) {
-            let diagnostic = Diagnostic::error("ArgumentError", message).at(sink.span, "");
-            findings.push(&path, diagnostic);
+        let place = map.get_node(&sink.value).and_then(|node| node.get(key));
+        if findings.faulty(&path) {
+            continue;
+        }
+        match place {
+            None => {
+                let diagnostic = Diagnostic::error("ArgumentError", message).at(sink.span, "");
+                findings.push(&path, diagnostic);
+            }
+            Some(place) if !present(Some(place)) => {
+                findings.warning(
+                    &path,
+                    &format!("{key} is empty: nothing is written"),
+                    place.span,
+                );
+            }
+            Some(_) => {}
         }
     }
 }
 
 /// The sinks.
 pub(super) fn read(map: &Map) -> Output {
-    let setting = |sink: &str, key: &str| text_at(map.get(sink)?.as_map()?, key);
+    let setting = |sink: &str, key: &str| {
+        let place = text_at(map.get(sink)?.as_map()?, key)?;
+        (!place.trim().is_empty()).then_some(place)
+    };
     Output {
         otel_endpoint: setting("otel", "endpoint"),
         file_path: setting("file", "path"),

@@ -80,7 +80,7 @@ fn item_10_01_types() {
 fn item_10_02_unknown_roles() {
     db_refused(&[
         ("role: x", ": unknown role x"),
-        ("roles: [web, x]", ": unknown role x"),
+        ("roles: [web, x]", ": unknown roles x"),
         ("roles: [x, web, y]", ": unknown roles x, y"),
     ]);
 }

@@ -23,7 +23,7 @@ fn item_4_01_unknown_keys() {
             "proxy: {healthcheck: {port: 1}}",
             "proxy/healthcheck: unknown key: port",
         ),
-        ("proxy: {:host: a}", "proxy: unknown key: host"),
+        ("proxy:\n  :host: a", "proxy: unknown key: host"),
     ]);
 }
 

@@ -171,7 +171,7 @@ fn item_12_04_ssh_types_and_log_level() {
         )
     );
     accepted(&[
-        "ssh: {log_level: :warn}",
+        "ssh:\n  log_level: :warn",
         "ssh: {log_level: INFO}",
         "ssh: {log_level: 1}",
     ]);
@@ -303,7 +303,6 @@ fn item_12_08_output() {
     ]);
     for (output, message) in [
         ("{otel: {}}", "OTel endpoint is required"),
-        ("{otel: {endpoint: ''}}", "OTel endpoint is required"),
         ("{file: {}}", "file path is required"),
         ("{file: {}, otel: {}}", "file path is required"),
     ] {
@@ -314,12 +313,23 @@ fn item_12_08_output() {
     }
 }
 
+/// Kamal takes an empty place for one, and writes nowhere.
+#[test]
+fn item_12_08_an_empty_place_is_none() {
+    let loaded = loaded(&with("output: {otel: {endpoint: ''}}"));
+    assert_eq!(loaded.config.output, dhow_config::Output::default());
+    assert_eq!(
+        loaded.warnings[0].message,
+        "output/otel: endpoint is empty: nothing is written"
+    );
+}
+
 #[test]
 fn item_12_09_hooks_output() {
     let all = config(&with("hooks_output: :verbose")).hooks_output;
     assert_eq!(all.all, Some(HookLevel::Verbose));
     let each = config(&with(
-        "hooks_output: {pre-deploy: quiet, pre-build: :verbose}",
+        "hooks_output:\n  pre-deploy: quiet\n  pre-build: :verbose",
     ))
     .hooks_output;
     assert_eq!(each.all, None);

@@ -137,9 +137,11 @@ fn item_5_06_restart_policies() {
         "on-failure:3",
     ] {
         for key in ["restart", ":restart"] {
-            let config = config(&with(&role(&format!(
-                "{{{key}: \"{policy}\", cpus: 2, cap-add: [A, B]}}"
-            ))));
+            let options =
+                format!("\n        {key}: \"{policy}\"\n        cpus: 2\n        cap-add: [A, B]");
+            let config = config(&with(&format!(
+                "servers:\n  web:\n      hosts: [a]\n      options:{options}"
+            )));
             let role = &config.roles[0];
             assert_eq!(role.restart, policy);
             let list = ShellValue::List(vec!["A".to_owned(), "B".to_owned()]);
@@ -165,7 +167,7 @@ fn item_5_06_restart_policies() {
 #[test]
 fn item_5_07_repeated_and_dropped_hosts() {
     let loaded = loaded(&with(
-        "servers: [{a: [x, y]}, b, 12:30, {a: z}, b, ::1, yes]",
+        "servers:\n- {a: [x, y]}\n- b\n- 12:30\n- {a: z}\n- b\n- ::1\n- yes",
     ));
     let host = |name: &str, tags: &[&str]| Host {
         name: name.to_owned(),
