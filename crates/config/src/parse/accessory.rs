@@ -32,7 +32,6 @@ pub(super) fn check(
         return;
     };
     check_keys(keys::ACCESSORY, false, map, &path, findings);
-    check_mounts(map, &path, findings);
     check_placement(map, &path, key, findings);
     container::check(map, &path, findings);
     check_roles(map, &path, around, findings);
@@ -93,8 +92,27 @@ fn own_registry(map: &Map) -> Option<(&Node, &Map)> {
     (!registry.is_empty()).then_some((node, registry))
 }
 
-/// Kamal would fall over an item without a remote side when it uploads.
-fn check_mounts(map: &Map, path: &str, findings: &mut Findings) {
+/// Checks what Kamal would fall over later: a tag where there are no roles to look for it, and when it uploads, an item without a
+/// remote side.
+pub(super) fn check_late(
+    name: &str,
+    map: &Map,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) {
+    let path = &below("accessories", name);
+    let tags = map.get("tag").or_else(|| map.get("tags"));
+    if let Some(tags) = tags
+        && !findings.faulty(path)
+        && around.servers.and_then(Node::as_map).is_none()
+    {
+        findings.hinted(
+            path,
+            "hosts are found by tag only where `servers` is a map of roles",
+            tags.span,
+            "write `servers: {web: [...]}`, or name the hosts with `hosts`",
+        );
+    }
     for key in ["files", "directories"] {
         if findings.faulty(&below(path, key)) {
             continue;

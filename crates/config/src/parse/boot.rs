@@ -7,9 +7,13 @@ use crate::model::{Boot, BootLimit};
 use crate::scalar;
 use crate::schema::{check_keys, keys};
 
-/// Checks the section. Kamal would fall over a limit that is no number only when it boots.
+/// Checks the section.
 pub(super) fn check(map: &Map, findings: &mut Findings) {
     check_keys(keys::BOOT, false, map, "boot", findings);
+}
+
+/// Checks the limit, which Kamal would fall over only when it boots.
+pub(super) fn check_limit(map: &Map, findings: &mut Findings) {
     if let Some(limit) = map.get("limit")
         && !findings.faulty("boot/limit")
         && read_limit(limit).is_none()

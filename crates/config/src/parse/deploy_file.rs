@@ -5,7 +5,7 @@ use dhow_text::yaml::{Map, Node};
 
 use super::accessory::Surroundings;
 use super::role::{self, RoleDefaults};
-use super::whole::{Whole, check_late};
+use super::whole::Whole;
 use super::{accessory, alias, boot, builder, env, hooks_output, logging, output, proxy};
 use super::{registry, ssh};
 use crate::findings::Findings;
@@ -100,8 +100,28 @@ pub(crate) fn parse(
     if let Some(node) = root.get("hooks_output") {
         hooks_output::check(node, findings);
     }
-    check_late(root, findings);
+    check_late(root, &config, findings);
     config
+}
+
+/// What Kamal notices only later, when it is in the midst of things: here after everything that it would have noticed before.
+fn check_late(root: &Map, config: &Config, findings: &mut Findings) {
+    let around = Surroundings {
+        service: &config.service,
+        servers: root.get("servers"),
+        roles: &config.roles,
+    };
+    for (key, node) in map_at(root, "accessories").into_iter().flat_map(Map::iter) {
+        if let Some(map) = node.as_map() {
+            accessory::check_late(&scalar::to_s(key), map, &around, findings);
+        }
+    }
+    if let Some(section) = map_at(root, "boot") {
+        boot::check_limit(section, findings);
+    }
+    if let Some(section) = map_at(root, "ssh") {
+        ssh::check_late(section, findings);
+    }
 }
 
 /// The root's registry; left out altogether, images are delivered directly.

@@ -10,19 +10,23 @@ use crate::schema::{check_keys, keys};
 
 const LOG_LEVELS: [&str; 6] = ["debug", "info", "warn", "error", "fatal", "unknown"];
 
-/// Checks `ssh`. Kamal would fall over a port that is none only when it connects.
+/// Checks `ssh`.
 pub(super) fn check(map: &Map, findings: &mut Findings) {
     check_keys(keys::SSH, false, map, "ssh", findings);
+}
+
+/// Checks the port and the log level, which Kamal would fall over only when it connects.
+pub(super) fn check_late(map: &Map, findings: &mut Findings) {
     if let Some(port) = map.get("port")
         && !findings.faulty("ssh/port")
         && read_port(port).is_none()
     {
         findings.error("ssh/port", "should be a port number", port.span);
     }
+    check_log_level(map, findings);
 }
 
-/// Checks `ssh.log_level`, which Kamal notices late.
-pub(super) fn check_log_level(map: &Map, findings: &mut Findings) {
+fn check_log_level(map: &Map, findings: &mut Findings) {
     let Some(level) = map.get("log_level") else {
         return;
     };

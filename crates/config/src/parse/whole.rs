@@ -8,8 +8,8 @@ use dhow_text::diagnostic::Diagnostic;
 use dhow_text::source::Span;
 use dhow_text::yaml::{Map, Node};
 
+use super::proxy;
 use super::role::{RoleDefaults, RoleEntry};
-use super::{proxy, ssh};
 use crate::findings::Findings;
 use crate::gem_version::GemVersion;
 use crate::load::{KAMAL_VERSION, Outside};
@@ -265,12 +265,5 @@ impl Whole<'_> {
     fn role_span(&self, name: &str) -> Span {
         let entry = self.entries.iter().find(|entry| entry.name == name);
         entry.map_or(self.span, |entry| entry.key.span)
-    }
-}
-
-/// What Kamal notices only when it connects: last of all.
-pub(super) fn check_late(root: &Map, findings: &mut Findings) {
-    if let Some(map) = map_at(root, "ssh") {
-        ssh::check_log_level(map, findings);
     }
 }

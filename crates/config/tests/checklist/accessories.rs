@@ -101,8 +101,13 @@ fn item_10_03_tags_are_looked_for_in_plain_lists_only() {
             "{placement}"
         );
     }
-    // Kamal crashes on a file without roles; there the accessory has no hosts.
-    assert!(accessory_in("servers: [{a: x}]", "tag: x").hosts.is_empty());
+    // Kamal crashes.
+    for placement in ["tag: x", "tags: [x]"] {
+        refused(&[(
+            &format!("servers: [{{a: x}}]\naccessories: {{db: {{image: x, {placement}}}}}"),
+            "accessories/db: hosts are found by tag only where `servers` is a map of roles",
+        )]);
+    }
 }
 
 #[test]
