@@ -69,7 +69,7 @@ fn archive(name: &str) -> ProxyArchive {
 fn load(archive: &ProxyArchive) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = dir.path().join("image.tar");
-    std::fs::write(&file, &archive.bytes).expect("write the archive");
+    std::fs::write(&file, &archive.archive).expect("write the archive");
     docker(&["load", "--input", &file.display().to_string()]).expect();
 }
 

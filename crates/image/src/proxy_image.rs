@@ -30,7 +30,7 @@ pub struct ProxyImage<'b> {
 #[derive(Clone)]
 pub struct ProxyArchive {
     /// The archive.
-    pub bytes: Arc<[u8]>,
+    pub archive: Arc<[u8]>,
     /// The value of the content label of the image in it, [`ProxyImage::content`].
     pub content: String,
 }
@@ -86,7 +86,7 @@ impl<'b> ProxyImage<'b> {
         .map(|(path, bytes)| (path.to_owned(), bytes.to_vec()));
         let bytes = pack(files).map_err(|e| archive(&e))?;
         Ok(ProxyArchive {
-            bytes: bytes.into(),
+            archive: bytes.into(),
             content,
         })
     }
@@ -129,7 +129,7 @@ impl<'b> ProxyImage<'b> {
 impl std::fmt::Debug for ProxyArchive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ProxyArchive")
-            .field("bytes", &self.bytes.len())
+            .field("bytes", &self.archive.len())
             .field("content", &self.content)
             .finish()
     }
@@ -173,7 +173,7 @@ mod tests {
     const LABEL: &str = "dev.dhow.content";
 
     fn files(archive: &ProxyArchive) -> BTreeMap<String, Vec<u8>> {
-        let mut tar = tar::Archive::new(&archive.bytes[..]);
+        let mut tar = tar::Archive::new(&archive.archive[..]);
         let entries = tar.entries().unwrap().map(|entry| {
             let mut entry = entry.unwrap();
             let mut content = Vec::new();
@@ -240,7 +240,7 @@ mod tests {
         let make = |binary: &[u8]| proxy_image(binary, "x86_64", NAME, LABEL).unwrap();
         let first = make(&program(X86_64));
         let again = make(&program(X86_64));
-        assert_eq!(first.bytes, again.bytes);
+        assert_eq!(first.archive, again.archive);
         assert_eq!(first.content, again.content);
         assert_eq!(first.content.len(), 64);
 
