@@ -246,7 +246,7 @@ impl Plain {
             let mut lines = text.trim_end().lines();
             match (lines.next(), lines.next()) {
                 (Some(only), None) => {
-                    out.push_str(&self.log(Level::Error, None, &format!("{title}: {only}")))
+                    out.push_str(&self.log(Level::Error, None, &format!("{title}: {only}")));
                 }
                 _ => {
                     out.push_str(&self.log(Level::Error, None, &format!("{title}:")));

@@ -77,7 +77,7 @@ impl Reporter {
     pub fn new(format: Format, options: Options, out: Box<dyn Write + Send>) -> Self {
         let redactor = options.redactor.clone();
         let fold = match format {
-            Format::Human => Fold::Human(Box::new(Human::new(options))),
+            Format::Human => Fold::Human(Box::new(Human::new(&options))),
             Format::Plain => Fold::Plain(Box::new(Plain::new(options))),
             Format::Json => Fold::Json,
         };

@@ -33,11 +33,9 @@ impl Troubles {
                     exit, tolerated, ..
                 },
                 Some(step),
-            ) => {
-                if *exit != Some(0) && !tolerated {
-                    self.last_printed
-                        .insert(step.host.clone(), step.printed.clone());
-                }
+            ) if *exit != Some(0) && !tolerated => {
+                self.last_printed
+                    .insert(step.host.clone(), step.printed.clone());
             }
             (EventKind::HostFailed { host, failure }, _) => self.keep(Some(host.clone()), failure),
             (EventKind::Failed { failure }, _) => self.keep(None, failure),

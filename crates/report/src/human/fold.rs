@@ -33,7 +33,7 @@ pub(crate) struct Human {
 
 impl Human {
     /// Nothing shown yet.
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             verbosity: options.verbosity,
             colour: options.colour.status,

@@ -12,7 +12,7 @@ const SIXTY: TerminalInfo = TerminalInfo {
 
 /// What stands on the terminal once these events have happened, at `seconds`.
 fn at(terminal: TerminalInfo, events: &[Event], seconds: f64) -> String {
-    let mut human = super::Human::new(Options {
+    let mut human = super::Human::new(&Options {
         terminal: Some(terminal),
         ..Options::default()
     });
@@ -251,7 +251,7 @@ fn no_line_is_wider_than_the_terminal() {
     events.push(started(3.5, "00000010", None, long, "x"));
     for width in [2, 5, 20, 33, 60] {
         let terminal = TerminalInfo { width, height: 24 };
-        let mut human = super::Human::new(Options {
+        let mut human = super::Human::new(&Options {
             terminal: Some(terminal),
             ..Options::default()
         });
@@ -272,7 +272,7 @@ fn no_line_is_wider_than_the_terminal() {
 fn a_thousand_hosts_are_drawn_quickly() {
     let hosts: Vec<String> = (0..1000).map(|n| format!("host-{n:04}")).collect();
     let command = "deploy".to_owned();
-    let mut human = super::Human::new(Options {
+    let mut human = super::Human::new(&Options {
         terminal: Some(SIXTY),
         ..Options::default()
     });
