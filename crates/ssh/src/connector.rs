@@ -169,15 +169,13 @@ impl Shared {
             (Via::Command(command), _) => {
                 let (child, complaints) =
                     ProxyChild::start(command).map_err(|error| proxy(route, error.to_string()))?;
-                handshake(child, route)
-                    .await
-                    .map_err(|failure| match failure {
-                        Failure::Dropped(reason) => {
-                            let words = complaints.text();
-                            proxy(route, if words.is_empty() { reason } else { words })
-                        }
-                        other => other,
-                    })?
+                match handshake(child, route).await {
+                    Err(Failure::Dropped(reason)) => {
+                        let words = complaints.text().await;
+                        return Err(proxy(route, if words.is_empty() { reason } else { words }));
+                    }
+                    other => other?,
+                }
             }
             (Via::Jump(hops), Some(jump)) => {
                 let tunnel = jump

@@ -5,30 +5,47 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// How much of the command's complaints is kept for the error message.
 const KEPT_STDERR: usize = 2048;
+
+/// How long a command that failed may take to finish its complaints.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The running command as a stream; it is killed when the stream is dropped.
 pub(crate) struct ProxyChild {
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
-    _child: Child,
+    _child: Arc<Child>,
 }
 
 /// The last words a command wrote to its standard error.
+pub(crate) struct Complaints {
+    kept: Kept,
+    reading: JoinHandle<()>,
+    /// Keeps the command alive until it has had its say.
+    _child: Arc<Child>,
+}
+
 #[derive(Clone, Default)]
-pub(crate) struct Complaints(Arc<Mutex<Vec<u8>>>);
+struct Kept(Arc<Mutex<Vec<u8>>>);
 
 impl Complaints {
-    pub(crate) fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What the command said, all of it if it has ended.
+    pub(crate) async fn text(self) -> String {
+        let _ = timeout(LAST_WORDS, self.reading).await;
+        let kept = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&kept).trim().to_owned()
     }
+}
 
+impl Kept {
     fn add(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend_from_slice(bytes);
@@ -40,9 +57,10 @@ impl Complaints {
 impl ProxyChild {
     /// Starts `command` with `sh`.
     pub(crate) fn start(command: &str) -> io::Result<(Self, Complaints)> {
+        // Ctrl-C at the terminal reaches the command too, but what is to be done about it is decided here, and may need the connection.
+        let script = format!("trap '' INT QUIT\n{command}");
         let mut child = Command::new("/bin/sh")
-            // Without `exec` the shell would stand between us and the command when it has to be ended.
-            .args(["-c", &format!("exec {command}")])
+            .args(["-c", &script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -52,14 +70,20 @@ impl ProxyChild {
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let mut stderr = child.stderr.take().ok_or_else(missing)?;
-        let complaints = Complaints::default();
-        let sink = complaints.clone();
-        tokio::spawn(async move {
+        let kept = Kept::default();
+        let sink = kept.clone();
+        let reading = tokio::spawn(async move {
             let mut buffer = [0; 1024];
             while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
                 sink.add(buffer.get(..read).unwrap_or_default());
             }
         });
+        let child = Arc::new(child);
+        let complaints = Complaints {
+            kept,
+            reading,
+            _child: child.clone(),
+        };
         let this = Self {
             stdin: Some(stdin),
             stdout,

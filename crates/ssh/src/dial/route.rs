@@ -58,7 +58,7 @@ impl Route {
             (None, Some(command)) => Some(Proxy::Command(command.clone())),
             (None, None) => None,
         };
-        Self::build(host, &found, explicit, settings, 0)
+        Self::build(host, &found, explicit, settings)
     }
 
     /// The route to the last of `hops`, through those before it. Blocks.
@@ -82,7 +82,7 @@ impl Route {
             },
         )?;
         let explicit = (!before.is_empty()).then(|| Proxy::Jump(before.to_vec()));
-        Self::build(&hop.host, &found, explicit, settings, before.len())
+        Self::build(&hop.host, &found, explicit, settings)
     }
 
     fn build(
@@ -90,7 +90,6 @@ impl Route {
         found: &HostConfig,
         explicit: Option<Proxy>,
         settings: &Settings,
-        depth: usize,
     ) -> Result<Self, SshError> {
         let place = &settings.place;
         let address = found.host_name.clone().unwrap_or_else(|| host.to_owned());
@@ -121,18 +120,10 @@ impl Route {
                     reason: format!("`{command}`: {reason}"),
                 },
             )?),
-            Some(Proxy::Jump(hops)) if hops.len() + depth > MAX_HOPS => {
-                return Err(SshError::JumpSpec {
-                    host: host.to_owned(),
-                    spec: hops
-                        .iter()
-                        .map(|hop| hop.host.as_str())
-                        .collect::<Vec<_>>()
-                        .join(","),
-                    reason: format!("more than {MAX_HOPS} jump hosts in a row"),
-                });
+            Some(Proxy::Jump(hops)) => {
+                limit_hops(host, &hops, settings)?;
+                Via::Jump(hops)
             }
-            Some(Proxy::Jump(hops)) => Via::Jump(hops),
         };
 
         let record = found.host_key_alias.clone();
@@ -225,6 +216,31 @@ fn configured_proxy(host: &str, found: &HostConfig) -> Result<Option<Proxy>, Ssh
         return Ok(Some(Proxy::Jump(hops(host, &jump, None)?)));
     }
     Ok(some(&found.proxy_command).map(Proxy::Command))
+}
+
+/// Follows the jump hosts that the configuration gives the first of `hops`, and so on: hosts that jump through each other would wait for
+/// each other without end.
+fn limit_hops(host: &str, hops: &[Hop], settings: &Settings) -> Result<(), SshError> {
+    let mut total = hops.len();
+    let mut first = hops.first().cloned();
+    while let Some(hop) = first {
+        if total > MAX_HOPS {
+            return Err(SshError::JumpSpec {
+                host: host.to_owned(),
+                spec: hop.host,
+                reason: format!("more than {MAX_HOPS} jump hosts in a row"),
+            });
+        }
+        let found = resolve(&hop.host, hop.user.as_deref(), hop.port, settings)?;
+        first = match configured_proxy(&hop.host, &found)? {
+            Some(Proxy::Jump(more)) => {
+                total += more.len();
+                more.first().cloned()
+            }
+            Some(Proxy::Command(_)) | None => None,
+        };
+    }
+    Ok(())
 }
 
 fn policy(found: &HostConfig) -> HostKeyPolicy {

@@ -251,18 +251,6 @@ impl Exec {
         })
     }
 
-    /// Sends the command a signal by its name without `SIG`. Servers may ignore it.
-    ///
-    /// # Errors
-    /// The connection is lost.
-    pub async fn signal(&self, name: &str) -> Result<(), SshError> {
-        self.line
-            .write
-            .signal(sig(name))
-            .await
-            .map_err(|_| self.line.lost(&self.host, "closed"))
-    }
-
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
@@ -283,24 +271,6 @@ fn name_of(signal: &Sig) -> String {
     }
 }
 
-fn sig(name: &str) -> Sig {
-    match name {
-        "ABRT" => Sig::ABRT,
-        "ALRM" => Sig::ALRM,
-        "FPE" => Sig::FPE,
-        "HUP" => Sig::HUP,
-        "ILL" => Sig::ILL,
-        "INT" => Sig::INT,
-        "KILL" => Sig::KILL,
-        "PIPE" => Sig::PIPE,
-        "QUIT" => Sig::QUIT,
-        "SEGV" => Sig::SEGV,
-        "TERM" => Sig::TERM,
-        "USR1" => Sig::USR1,
-        other => Sig::Custom(other.to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,7 +279,7 @@ mod tests {
     fn exit_codes_as_a_shell_tells_them() {
         assert_eq!(Exit::Status(3).code(), 3);
         let killed = Exit::Signal {
-            name: name_of(&sig("KILL")),
+            name: name_of(&Sig::KILL),
             message: String::new(),
         };
         assert_eq!(killed.code(), 137);

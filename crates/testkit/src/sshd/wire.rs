@@ -5,20 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, ReadHalf,
-    WriteHalf, duplex, split,
-};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex, split};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
 
 use super::Shared;
-
-/// How much may be on its way in one direction.
-const IN_FLIGHT: usize = 256;
+use crate::delay::relay;
 
 /// A client's connection as the server sees it.
 pub(crate) struct Wire {
@@ -65,58 +57,9 @@ fn delayed(stream: TcpStream, delay: Duration, frozen: &watch::Receiver<bool>) -
     let (near, far) = duplex(64 * 1024);
     let (near_read, near_write) = split(near);
     let (read, write) = stream.into_split();
-    tokio::spawn(inbound(read, near_write, delay, frozen.clone()));
-    tokio::spawn(outbound(near_read, write, delay, frozen.clone()));
+    tokio::spawn(relay(read, near_write, delay, frozen.clone()));
+    tokio::spawn(relay(near_read, write, delay, frozen.clone()));
     far
-}
-
-async fn inbound(
-    read: OwnedReadHalf,
-    write: WriteHalf<DuplexStream>,
-    delay: Duration,
-    frozen: watch::Receiver<bool>,
-) {
-    relay(read, write, delay, frozen).await;
-}
-
-async fn outbound(
-    read: ReadHalf<DuplexStream>,
-    write: OwnedWriteHalf,
-    delay: Duration,
-    frozen: watch::Receiver<bool>,
-) {
-    relay(read, write, delay, frozen).await;
-}
-
-/// Hands on what is read, each piece `delay` after it came, in order and without waiting for the one before.
-async fn relay(
-    mut read: impl AsyncRead + Unpin,
-    mut write: impl AsyncWrite + Unpin,
-    delay: Duration,
-    mut frozen: watch::Receiver<bool>,
-) {
-    let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(IN_FLIGHT);
-    let reading = async move {
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = read.read(&mut buffer).await {
-            let piece = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
-            if sender.send((Instant::now() + delay, piece)).await.is_err() {
-                return;
-            }
-        }
-    };
-    let writing = async move {
-        while let Some((due, piece)) = receiver.recv().await {
-            sleep_until(due).await;
-            if frozen.wait_for(|frozen| !frozen).await.is_err()
-                || write.write_all(&piece).await.is_err()
-            {
-                return;
-            }
-        }
-        let _ = write.shutdown().await;
-    };
-    tokio::join!(reading, writing);
 }
 
 impl AsyncRead for Wire {
