@@ -1,1 +1,77 @@
-//! dhow-proxy.
+//! dhow's proxy: a drop-in for kamal-proxy, server and client. In: the arguments and environment of a program
+//! called `kamal-proxy` ([`main_with`]). Out: its exit code, after a command or after the server has run.
+//!
+//! How it is put together:
+//!
+//! - One thread a core serves requests (`core_thread`, `core`), each with its own runtime, listeners, pools and
+//!   log buffer; they share nothing that is written per request, except counters read by a drain.
+//! - One control thread owns all services (`operations`, `deploy`, `registry`). It swaps the routing table
+//!   (`plane`, `router`) and waits; cores look at the table for every request.
+//! - A request's way is `acceptor` → `pipeline` → `forward` → `upstream`; its answer's is `body`. `exchange`
+//!   accompanies it and writes the access log.
+//! - hyper parses what clients send; what targets send is read by `upstream`, which says why.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+mod acceptor;
+mod access_log;
+mod admission;
+mod answer;
+mod balance;
+mod body;
+mod buffer;
+mod cert_source;
+mod client;
+mod clock;
+mod control;
+mod core;
+mod core_thread;
+mod deploy;
+mod drain;
+mod entry;
+mod exchange;
+mod failure;
+mod forward;
+mod gather;
+mod health;
+mod lane;
+mod listener;
+mod log;
+mod operations;
+mod pages;
+mod pause;
+mod pipeline;
+mod plane;
+mod probe;
+mod redirect;
+mod registry;
+mod request_id;
+mod request_path;
+mod restore;
+mod router;
+mod rules;
+mod server;
+mod service;
+mod slots;
+mod state_file;
+mod system_error;
+mod target;
+mod template;
+#[cfg(test)]
+mod test_services;
+mod tls;
+mod upgrade;
+mod upstream;
+
+pub use dhow_proxy_api::ProxyEnv;
+pub use entry::main_with;

@@ -1,0 +1,226 @@
+//! Client connections of one core: who is on the other end, and what may end a connection from outside (a head
+//! that does not come to its end, idling for too long, shutdown).
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::slots::Slots;
+
+/// A head must be complete this long after its first byte.
+const HEAD_TIME: Duration = Duration::from_secs(60);
+/// An idle connection is closed after this long; above what load balancers in front use.
+const IDLE_TIME: Duration = Duration::from_secs(3600);
+
+/// A client's connection as its requests see it.
+pub(crate) struct Client {
+    /// The peer's address; IPv4 in its own form.
+    pub(crate) peer_ip: String,
+    /// The peer's port.
+    pub(crate) peer_port: u16,
+    /// The port configured for the listener.
+    pub(crate) listener_port: u16,
+    /// The connection is encrypted.
+    pub(crate) tls: bool,
+    /// What the connection is doing.
+    pub(crate) phase: Arc<Phase>,
+}
+
+impl Client {
+    pub(crate) fn new(peer: SocketAddr, listener_port: u16, tls: bool) -> Self {
+        Self {
+            peer_ip: peer.ip().to_canonical().to_string(),
+            peer_port: peer.port(),
+            listener_port,
+            tls,
+            phase: Arc::default(),
+        }
+    }
+
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+}
+
+/// What a connection is doing. Shared with the socket wrapper, which hyper wants to be `Send`.
+#[derive(Debug, Default)]
+pub(crate) struct Phase(AtomicU8);
+
+const FRESH: u8 = 0;
+const HEAD: u8 = 1;
+const BUSY: u8 = 2;
+const IDLE: u8 = 3;
+
+impl Phase {
+    /// Bytes came in.
+    pub(crate) fn received(&self) {
+        if self.0.load(Ordering::Relaxed) == IDLE {
+            self.0.store(HEAD, Ordering::Relaxed);
+        }
+    }
+
+    /// A request is being served.
+    pub(crate) fn busy(&self) {
+        self.0.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// The request is done.
+    pub(crate) fn idle(&self) {
+        self.0.store(IDLE, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        match self.0.load(Ordering::Relaxed) {
+            // A connection that never said anything is treated like one that never finishes.
+            FRESH | HEAD => Some(HEAD_TIME),
+            IDLE => Some(IDLE_TIME),
+            _ => None,
+        }
+    }
+
+    fn value(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a connection has been told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Nothing.
+    #[default]
+    None,
+    /// Finish the request in flight, take no more.
+    Finish,
+    /// Close now.
+    Close,
+}
+
+/// A way to reach a connection's task.
+#[derive(Default)]
+pub(crate) struct Handle {
+    phase: Arc<Phase>,
+    seen: Cell<(u8, Option<Instant>)>,
+    wish: Cell<Wish>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Handle {
+    /// What the connection has been told; remembers how to wake it.
+    pub(crate) fn listen(&self, waker: &Waker) -> Wish {
+        let mut known = self.waker.borrow_mut();
+        if known.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+        self.wish.get()
+    }
+
+    fn tell(&self, wish: Wish) {
+        self.wish.set(wish);
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// All connections of a core.
+#[derive(Default)]
+pub(crate) struct Clients {
+    handles: RefCell<Slots<Rc<Handle>>>,
+    finishing: Cell<bool>,
+}
+
+/// Membership in [`Clients`], ended by dropping it.
+pub(crate) struct Membership<'a> {
+    clients: &'a Clients,
+    key: usize,
+}
+
+impl Clients {
+    /// Adds a connection.
+    pub(crate) fn join(&self, phase: &Arc<Phase>) -> (Rc<Handle>, Membership<'_>) {
+        let handle = Rc::new(Handle {
+            phase: Arc::clone(phase),
+            ..Handle::default()
+        });
+        if self.finishing.get() {
+            handle.wish.set(Wish::Finish);
+        }
+        let key = self.handles.borrow_mut().insert(Rc::clone(&handle));
+        (handle, Membership { clients: self, key })
+    }
+
+    /// No connections.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.handles.borrow().len() == 0
+    }
+
+    /// Tells all connections, present and future, to finish.
+    pub(crate) fn finish(&self) {
+        self.finishing.set(true);
+        for handle in self.handles.borrow_mut().iter_mut() {
+            handle.tell(Wish::Finish);
+        }
+    }
+
+    /// Closes connections whose time is up. A phase counts from the first sweep that sees it.
+    pub(crate) fn sweep(&self, now: Instant) {
+        for handle in self.handles.borrow_mut().iter_mut() {
+            let phase = handle.phase.value();
+            match handle.seen.get() {
+                (seen, Some(since)) if seen == phase => {
+                    let limit = handle.phase.limit();
+                    if limit.is_some_and(|limit| now.saturating_duration_since(since) >= limit) {
+                        handle.tell(Wish::Close);
+                    }
+                }
+                _ => handle.seen.set((phase, Some(now))),
+            }
+        }
+    }
+}
+
+impl Drop for Membership<'_> {
+    fn drop(&mut self) {
+        self.clients.handles.borrow_mut().remove(self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_heads_are_closed_and_busy_ones_are_not() {
+        let clients = Clients::default();
+        let phase = Arc::new(Phase::default());
+        let (handle, member) = clients.join(&phase);
+        let start = Instant::now();
+        clients.sweep(start);
+        clients.sweep(start + HEAD_TIME - Duration::from_secs(1));
+        assert_eq!(handle.listen(Waker::noop()), Wish::None);
+        phase.busy();
+        clients.sweep(start + HEAD_TIME);
+        clients.sweep(start + HEAD_TIME * 100);
+        assert_eq!(handle.listen(Waker::noop()), Wish::None);
+        phase.idle();
+        phase.received();
+        clients.sweep(start + HEAD_TIME * 101);
+        clients.sweep(start + HEAD_TIME * 102);
+        assert_eq!(handle.listen(Waker::noop()), Wish::Close);
+        drop(member);
+        assert!(clients.is_empty());
+    }
+
+    #[test]
+    fn finishing_reaches_those_who_come_later() {
+        let clients = Clients::default();
+        clients.finish();
+        let (handle, _member) = clients.join(&Arc::default());
+        assert_eq!(handle.listen(Waker::noop()), Wish::Finish);
+    }
+}

@@ -1,0 +1,181 @@
+//! A deploy: check, prepare everything that can fail, wait for health, switch in one step, drain what was
+//! there before. Until the switch nothing has changed for anybody.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dhow_proxy_api::{DeployRequest, PauseState, ServiceOptions, TargetAddress};
+use http::header::HeaderName;
+
+use crate::balance::TargetSet;
+use crate::cert_source::CertSource;
+use crate::drain::retire;
+use crate::health::Probes;
+use crate::log::Level;
+use crate::operations::{OperationError, Operations};
+use crate::pages::ErrorPages;
+use crate::pause::Gate;
+use crate::rules::TargetRules;
+use crate::service::{RolloutSlot, Service};
+
+impl Operations {
+    /// Deploys; returns after the old targets are drained.
+    ///
+    /// # Errors
+    /// What was wrong. The service is as it was then.
+    pub(crate) async fn deploy(&self, mut request: DeployRequest) -> Result<(), OperationError> {
+        request.options.normalize();
+        request.options.validate()?;
+        if request.targets.is_empty() {
+            return Err(OperationError::NoTargets);
+        }
+        for reader in &request.read_targets {
+            TargetAddress::parse(reader)?;
+        }
+        let rules = TargetRules::new(request.target_options.clone());
+        let cores = self.plane.cores;
+        let set = Arc::new(TargetSet::new(&request.targets, rules, false, cores)?);
+        available(&request)?;
+        let certificate = self.certificate(&request.options)?;
+        let pages = self.pages(&request)?;
+
+        self.announce("Deploying", &request);
+        let probes = Probes::start(Arc::clone(&set), &self.plane.log);
+        self.wait_for_health(&request, &probes).await?;
+
+        let drain_timeout = request.drain_timeout.to_std();
+        let old = self.switch(request, set, probes, certificate, pages)?;
+        if let Some(old) = old {
+            retire(&old.active, drain_timeout, &self.cores).await;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_health(
+        &self,
+        request: &DeployRequest,
+        probes: &Probes,
+    ) -> Result<(), OperationError> {
+        let (ticket, superseded) = self.waiting.enter(&request.service);
+        if request.force {
+            self.waiting.leave(&request.service, ticket);
+            return Ok(());
+        }
+        let outcome = tokio::select! {
+            biased;
+            by = superseded => Err(OperationError::Superseded(by.unwrap_or("command"))),
+            healthy = tokio::time::timeout(request.deploy_timeout.to_std(), probes.all_healthy()) => {
+                healthy.map_err(|_| OperationError::Unhealthy {
+                    timeout: request.deploy_timeout,
+                    probes: probes.explain(),
+                })
+            }
+        };
+        self.waiting.leave(&request.service, ticket);
+        outcome
+    }
+
+    /// Puts the new targets in force. There is no waiting in here, so nothing comes in between.
+    fn switch(
+        &self,
+        request: DeployRequest,
+        set: Arc<TargetSet>,
+        probes: Probes,
+        certificate: CertSource,
+        pages: ErrorPages,
+    ) -> Result<Option<Arc<Service>>, OperationError> {
+        let mut registry = self.registry.borrow_mut();
+        if let Some(owner) = registry.conflict(&request.service, &request.options) {
+            self.plane.log.error(
+                "Host settings conflict with another service",
+                &[("service", &owner.name)],
+            );
+            return Err(OperationError::Conflict);
+        }
+        self.announce("Deployed", &request);
+        let before = registry.get(&request.service);
+        let service = Service {
+            name: Arc::from(request.service.as_str()),
+            client_ip_header: client_ip_header(&request.options),
+            options: request.options,
+            target_options: request.target_options,
+            active: set,
+            readers: request.read_targets,
+            rollout: before
+                .as_ref()
+                .map_or_else(RolloutSlot::default, |old| old.rollout.clone()),
+            gate: before.as_ref().map_or_else(
+                || Arc::new(Gate::new(PauseState::default())),
+                |old| Arc::clone(&old.gate),
+            ),
+            pages: Arc::new(pages),
+            certificate,
+        };
+        let old = registry.install(service, probes);
+        registry.save();
+        Ok(old)
+    }
+
+    fn certificate(&self, options: &ServiceOptions) -> Result<CertSource, OperationError> {
+        let source = CertSource::load(options, &self.provider).map_err(|error| {
+            let reason = error.to_string();
+            self.plane
+                .log
+                .error("Error loading TLS certificate", &[("error", &reason)]);
+            OperationError::Certificate(reason)
+        })?;
+        if !matches!(source, CertSource::Automatic) {
+            return Ok(source);
+        }
+        if options.hosts.iter().any(|host| host.contains('*')) {
+            return Err(OperationError::Wildcard);
+        }
+        Err(OperationError::Unavailable("automatic TLS"))
+    }
+
+    fn pages(&self, request: &DeployRequest) -> Result<ErrorPages, OperationError> {
+        let path = &request.options.error_page_path;
+        if path.is_empty() {
+            return Ok(ErrorPages::default());
+        }
+        ErrorPages::load(Path::new(path)).map_err(|error| {
+            let reason = error.to_string();
+            let attributes = [
+                ("service", request.service.as_str()),
+                ("path", path.as_str()),
+                ("error", &reason),
+            ];
+            self.plane
+                .log
+                .error("Unable to parse custom error pages", &attributes);
+            OperationError::Pages(reason)
+        })
+    }
+
+    fn announce(&self, message: &str, request: &DeployRequest) {
+        if let Some(line) = self.plane.log.line(Level::Info, message) {
+            line.text("service", &request.service)
+                .list("targets", &request.targets)
+                .list("hosts", &request.options.hosts)
+                .list("paths", &request.options.path_prefixes)
+                .bool("tls", request.options.tls_enabled)
+                .send();
+        }
+    }
+}
+
+/// The header that carries the client's address; a name that cannot be one matches nothing.
+pub(crate) fn client_ip_header(options: &ServiceOptions) -> Option<HeaderName> {
+    HeaderName::from_bytes(options.client_ip_header.as_bytes()).ok()
+}
+
+/// Refuses what would be accepted and then not done.
+fn available(request: &DeployRequest) -> Result<(), OperationError> {
+    if !request.read_targets.is_empty() {
+        return Err(OperationError::Unavailable("--read-target"));
+    }
+    if request.target_options.scope_cookie_paths {
+        return Err(OperationError::Unavailable("--scope-cookie-paths"));
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! One request from its arrival to its line in the access log, which is written when this is dropped: after the
+//! last byte, or when the client has gone.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use http::StatusCode;
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+
+use crate::access_log::join;
+use crate::client::Client;
+use crate::core::{Core, LocalService};
+use crate::lane::Lane;
+use crate::request_id::IdText;
+
+/// What is logged for a client that went away before it was answered.
+const CLIENT_GONE: u16 = 499;
+
+/// A request being served.
+pub(crate) struct Exchange {
+    /// The core that serves it.
+    pub(crate) core: Rc<Core>,
+    /// The connection it came on.
+    pub(crate) client: Rc<Client>,
+    /// Its head, untouched.
+    pub(crate) parts: Parts,
+    /// `Host` as received, or the authority of an absolute request target.
+    pub(crate) host: HeaderValue,
+    /// When its head was complete.
+    pub(crate) arrival: Instant,
+    /// Bytes of its body: -1 if unknown.
+    pub(crate) request_length: i64,
+    made_id: Option<IdText>,
+    /// The service it was for.
+    pub(crate) service: Option<Rc<LocalService>>,
+    /// The target it was given to.
+    pub(crate) target: Option<Rc<Lane>>,
+    /// The status sent.
+    pub(crate) status: u16,
+    /// Body bytes sent.
+    pub(crate) sent: u64,
+    /// `Content-Type` sent.
+    pub(crate) response_type: Option<HeaderValue>,
+    /// Values of the response headers to log, in the order of the rules.
+    pub(crate) response_headers: Vec<Vec<u8>>,
+}
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Exchange {
+    pub(crate) fn new(
+        core: Rc<Core>,
+        client: Rc<Client>,
+        parts: Parts,
+        request_length: i64,
+    ) -> Self {
+        let absolute = parts
+            .uri
+            .authority()
+            .and_then(|name| HeaderValue::from_str(name.as_str()).ok());
+        let host = absolute
+            .or_else(|| parts.headers.get(HOST).cloned())
+            .unwrap_or_else(|| HeaderValue::from_static(""));
+        let given = parts
+            .headers
+            .get(&REQUEST_ID)
+            .is_some_and(|id| !id.is_empty());
+        let made_id = (!given).then(|| core.ids.next());
+        Self {
+            core,
+            client,
+            host,
+            arrival: Instant::now(),
+            request_length,
+            made_id,
+            service: None,
+            target: None,
+            status: CLIENT_GONE,
+            sent: 0,
+            response_type: None,
+            response_headers: Vec::new(),
+            parts,
+        }
+    }
+
+    /// The id made for it; none if the client sent one.
+    pub(crate) fn made_id(&self) -> Option<&[u8]> {
+        self.made_id.as_ref().map(IdText::as_slice)
+    }
+
+    /// Its id, given or made.
+    pub(crate) fn request_id(&self) -> &[u8] {
+        match &self.made_id {
+            Some(id) => id,
+            None => self
+                .parts
+                .headers
+                .get(&REQUEST_ID)
+                .map_or(&b""[..], |id| id.as_bytes()),
+        }
+    }
+
+    /// `Host` as text; empty if it is none.
+    pub(crate) fn host_text(&self) -> &str {
+        self.host.to_str().unwrap_or_default()
+    }
+
+    /// Notes what the log says of the response.
+    pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status = status.as_u16();
+        self.response_type = headers.get(http::header::CONTENT_TYPE).cloned();
+        if let (Some(service), Some(_)) = (&self.service, &self.target) {
+            let logged = &service.service.active.rules.log_response;
+            if !logged.is_empty() {
+                self.response_headers = logged
+                    .iter()
+                    .map(|logged| join(headers, &logged.name))
+                    .collect();
+            }
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let nanos = u64::try_from(now.duration_since(self.arrival).as_nanos()).unwrap_or(u64::MAX);
+        let unix_nanos = self.core.clock.unix_nanos(now);
+        let core = Rc::clone(&self.core);
+        core.with_log(|log| log.write(self, unix_nanos, nanos));
+        self.client.phase.idle();
+    }
+}

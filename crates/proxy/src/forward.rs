@@ -1,0 +1,167 @@
+//! Gives a request to a target and brings back the answer's head: a pooled connection if there is one, a second
+//! try when that one had gone stale, the target's time limit.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use http::Method;
+
+use crate::failure::{Failure, TargetError};
+use crate::lane::{InFlight, Lane, Verdict};
+use crate::upstream::{Connection, RequestSender, ResponseHead, SendError, parse_response_head};
+
+/// What decides over the exchange beside the request itself.
+pub(crate) struct Terms<'a> {
+    /// The request's method.
+    pub(crate) method: &'a Method,
+    /// It may be sent again if a reused connection dies before it answers.
+    pub(crate) repeatable: bool,
+    /// Longest wait for the response's head, from the end of the request.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Sends the request and waits for the head of the final response.
+///
+/// # Errors
+/// Why there is none. Nothing was sent to the client then.
+pub(crate) async fn forward(
+    in_flight: &InFlight,
+    request: &mut RequestSender,
+    terms: &Terms<'_>,
+) -> Result<(ResponseHead, Connection), Failure> {
+    let lane = in_flight.lane();
+    let mut pooled = lane.take(!terms.repeatable);
+    loop {
+        let mut connection = match pooled.take() {
+            Some(connection) => connection,
+            None => Box::pin(connect(lane, in_flight)).await?,
+        };
+        let mut attempt = Attempt {
+            sending_failed: None,
+            waiting: false,
+        };
+        let outcome =
+            poll_fn(|cx| attempt.poll(cx, &mut connection, in_flight, request, terms)).await;
+        match outcome {
+            Ok(head) => return Ok((head, connection)),
+            Err(Ended::Stale(_))
+                if connection.reused
+                    && (terms.repeatable || request.is_unsent())
+                    && request.rewind() =>
+            {
+                // Its neighbours in the pool are likely gone as well.
+                lane.clear();
+            }
+            Err(Ended::Stale(error) | Ended::Broken(error)) => return Err(error.into_failure()),
+            Err(Ended::Failed(failure)) => return Err(failure),
+        }
+    }
+}
+
+async fn connect(lane: &Rc<Lane>, in_flight: &InFlight) -> Result<Connection, Failure> {
+    tokio::select! {
+        connection = lane.connect() => connection.map_err(|error| TargetError::Connect(error).into_failure()),
+        verdict = in_flight.ended() => Err(verdict.into()),
+    }
+}
+
+struct Attempt {
+    sending_failed: Option<io::Error>,
+    waiting: bool,
+}
+
+/// How an attempt ended without a response.
+enum Ended {
+    /// The connection died before a byte of a response.
+    Stale(TargetError),
+    /// The target broke off in the middle, or talks nonsense.
+    Broken(TargetError),
+    /// Something else.
+    Failed(Failure),
+}
+
+impl Attempt {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        in_flight: &InFlight,
+        request: &mut RequestSender,
+        terms: &Terms<'_>,
+    ) -> Poll<Result<ResponseHead, Ended>> {
+        if let Some(verdict) = in_flight.verdict() {
+            return Poll::Ready(Err(Ended::Failed(verdict.into())));
+        }
+        if !request.is_done() && self.sending_failed.is_none() {
+            match request.poll_send(cx, connection) {
+                Poll::Pending | Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(SendError::Client(error))) => {
+                    return Poll::Ready(Err(Ended::Failed(Failure::of_client_body(&error))));
+                }
+                Poll::Ready(Err(SendError::Spill(error))) => {
+                    return Poll::Ready(Err(Ended::Failed(Failure::Spill(error))));
+                }
+                // The target may have answered before it stopped reading.
+                Poll::Ready(Err(SendError::Target(error))) => self.sending_failed = Some(error),
+            }
+        }
+        if !self.waiting && (request.is_done() || self.sending_failed.is_some()) {
+            self.waiting = true;
+            in_flight.set_deadline(terms.timeout.map(|timeout| Instant::now() + timeout));
+        }
+        let head = ready!(self.poll_head(cx, connection, in_flight, terms.method));
+        Poll::Ready(head)
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        in_flight: &InFlight,
+        method: &Method,
+    ) -> Poll<Result<ResponseHead, Ended>> {
+        loop {
+            if !connection.read.is_empty() {
+                match parse_response_head(&mut connection.read, method) {
+                    // Interim responses are not passed on; the final one follows.
+                    Ok(Some(head)) if head.status.is_informational() && head.status != 101 => {
+                        continue;
+                    }
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => {}
+                    Err(error) => return Poll::Ready(Err(Ended::Broken(error.into()))),
+                }
+            }
+            let error = match connection.poll_fill(cx, false) {
+                Poll::Ready(Ok(0)) => match self.sending_failed.take() {
+                    Some(error) => TargetError::Io(error),
+                    None => TargetError::Closed,
+                },
+                Poll::Ready(Ok(_)) => continue,
+                Poll::Ready(Err(error)) => TargetError::Io(error),
+                Poll::Pending => {
+                    in_flight.watch(cx);
+                    return Poll::Pending;
+                }
+            };
+            let untouched = connection.read.is_empty();
+            return Poll::Ready(Err(if untouched {
+                Ended::Stale(error)
+            } else {
+                Ended::Broken(error)
+            }));
+        }
+    }
+}
+
+impl From<Verdict> for Failure {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::TimedOut => Self::TimedOut,
+            Verdict::Cancelled => Self::Drained,
+        }
+    }
+}

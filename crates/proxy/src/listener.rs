@@ -1,0 +1,102 @@
+//! Listening sockets: one a core on the same port, so that the kernel spreads connections over the cores.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// A port that cannot be listened on; the text is the line after `Error: `.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    /// It is no port number.
+    #[error("listen tcp: address {0}: invalid port")]
+    InvalidPort(i64),
+    /// The system refuses.
+    #[error("listen tcp :{port}: bind: {}", crate::system_error::text(.source))]
+    Bind {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Connections the kernel keeps until a core takes them.
+const BACKLOG: i32 = 4096;
+
+/// Checks a port number.
+///
+/// # Errors
+/// [`ListenError::InvalidPort`].
+pub(crate) fn port(number: i64) -> Result<u16, ListenError> {
+    u16::try_from(number).map_err(|_| ListenError::InvalidPort(number))
+}
+
+/// One socket for each of `cores`, all on `port` of every address, IPv6 and IPv4.
+///
+/// # Errors
+/// When the port is taken or may not be used.
+pub(crate) fn listen(port: u16, cores: usize) -> Result<Vec<TcpListener>, ListenError> {
+    let failed = |source| ListenError::Bind { port, source };
+    // Sockets that share a port would also share it with another proxy of the same user, in silence. A socket
+    // that does not share tells.
+    drop(bind(port, false).map_err(failed)?);
+    let first = bind(port, true).map_err(failed)?;
+    let port = first.local_addr().map_err(failed)?.port();
+    let mut sockets = vec![first];
+    while sockets.len() < cores {
+        sockets.push(bind(port, true).map_err(failed)?);
+    }
+    Ok(sockets)
+}
+
+fn bind(port: u16, shared: bool) -> io::Result<TcpListener> {
+    let dual = |domain: Domain, address: SocketAddr| {
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        if domain == Domain::IPV6 {
+            socket.set_only_v6(false)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(shared)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    match dual(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error) if no_ipv6(&error) => dual(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into()),
+        outcome => outcome,
+    }
+}
+
+/// The system has no IPv6, or has it switched off.
+fn no_ipv6(error: &io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    const EADDRNOTAVAIL: i32 = 99;
+    matches!(error.raw_os_error(), Some(EAFNOSUPPORT | EADDRNOTAVAIL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_port_for_all_cores_and_for_nobody_else() {
+        let sockets = listen(0, 3).unwrap();
+        let ports: Vec<_> = sockets
+            .iter()
+            .map(|socket| socket.local_addr().unwrap().port())
+            .collect();
+        assert_eq!(ports.len(), 3);
+        assert!(ports.iter().all(|port| *port == ports[0]));
+        let error = listen(ports[0], 1).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("listen tcp :{}: bind: address already in use", ports[0])
+        );
+        assert_eq!(
+            port(99999).unwrap_err().to_string(),
+            "listen tcp: address 99999: invalid port"
+        );
+    }
+}

@@ -1,0 +1,279 @@
+//! The way of a request through the proxy, in order: host and path to a service, redirects, the gate, a target,
+//! buffering, the exchange, the answer. Whatever fails on the way becomes an error page.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use crate::admission::refuse;
+use crate::answer::{Answer, fail, moved, switch};
+use crate::body::{BodyKind, BrokenOff, ClientBody, TargetBody};
+use crate::client::Client;
+use crate::core::{Core, LocalService};
+use crate::exchange::Exchange;
+use crate::failure::Failure;
+use crate::forward::{Terms, forward};
+use crate::gather::{gather_request, gather_response};
+use crate::lane::InFlight;
+use crate::pause::Passage;
+use crate::redirect;
+use crate::request_path::upstream_path;
+use crate::router::{host_without_port, strip_prefix};
+use crate::upgrade::{UpgradeWish, connection_tokens, wanted_protocol};
+use crate::upstream::{
+    ForwardedHead, RequestBody, RequestFraming, RequestSender, ResponseHead, write_request_head,
+};
+
+/// Serves one request.
+///
+/// # Errors
+/// When nobody is there to be answered; the connection is closed.
+pub(crate) async fn serve(
+    core: Rc<Core>,
+    client: Rc<Client>,
+    mut request: Request<Incoming>,
+) -> Result<Response<ClientBody>, BrokenOff> {
+    client.phase.busy();
+    if let Some(response) = refuse(&request) {
+        client.phase.idle();
+        return Ok(response);
+    }
+    let tokens = connection_tokens(request.headers());
+    let upgrade = wanted_protocol(request.headers(), &tokens)
+        .cloned()
+        .map(|protocol| UpgradeWish {
+            protocol,
+            connection: hyper::upgrade::on(&mut request),
+        });
+    let (parts, body) = request.into_parts();
+    let request_length = match body.size_hint().exact() {
+        Some(length) => i64::try_from(length).unwrap_or(i64::MAX),
+        None => -1,
+    };
+    let mut exchange = Box::new(Exchange::new(core, client, parts, request_length));
+    match answer(&mut exchange, body, &tokens, upgrade).await {
+        Ok(answer) => Ok(answer.respond(exchange)),
+        Err(failure) => fail(exchange, &failure),
+    }
+}
+
+async fn answer(
+    exchange: &mut Exchange,
+    body: Incoming,
+    tokens: &[String],
+    upgrade: Option<UpgradeWish>,
+) -> Result<Answer, Failure> {
+    let (service, in_flight, path) = match admit(exchange).await? {
+        Admitted::Target {
+            service,
+            in_flight,
+            path,
+        } => (service, in_flight, path),
+        Admitted::Answered(answer) => return Ok(answer),
+    };
+    let rules = &service.service.active.rules;
+    let framing = framing(&exchange.parts.method, &body);
+    let body = match (framing, rules.request_buffer) {
+        (RequestFraming::None | RequestFraming::Length(0), _) => RequestBody::Empty,
+        (_, Some(limits)) => {
+            let tmp = &exchange.core.plane.tmp;
+            RequestBody::Buffered(Box::pin(gather_request(body, limits, tmp, &in_flight)).await?)
+        }
+        (_, None) => RequestBody::Stream(body),
+    };
+    let terms = Terms {
+        method: &exchange.parts.method,
+        repeatable: matches!(body, RequestBody::Empty)
+            && upgrade.is_none()
+            && is_repeatable(&exchange.parts),
+        timeout: rules.response_timeout,
+    };
+    let protocol = upgrade.as_ref().map(|wish| &wish.protocol);
+    let head = request_head(
+        exchange, &service, &in_flight, &path, tokens, protocol, framing,
+    );
+    let mut request = RequestSender::new(head, body, framing == RequestFraming::Chunked);
+    let (head, connection) = forward(&in_flight, &mut request, &terms).await?;
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(head, connection, in_flight, upgrade);
+    }
+    let ResponseHead {
+        status,
+        mut headers,
+        body,
+        keep_alive,
+        ..
+    } = head;
+    let mut body = TargetBody::new(connection, body, keep_alive, request, in_flight);
+    let limits = rules.response_buffer.filter(|_| !is_event_stream(&headers));
+    if let (Some(most), Some(length)) = (limits.and_then(|limits| limits.most), body.length())
+        && length > most
+    {
+        return Err(Failure::ResponseTooLarge);
+    }
+    let body = match (body.take_complete(), limits) {
+        (Some(bytes), _) if bytes.is_empty() => BodyKind::Empty,
+        (Some(bytes), _) => BodyKind::Full(bytes),
+        (None, None) => BodyKind::Stream(Box::new(body)),
+        (None, Some(limits)) => {
+            let tmp = &exchange.core.plane.tmp;
+            let gathered = Box::pin(gather_response(&mut body, limits, tmp)).await?;
+            headers.remove(http::header::TRAILER);
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(gathered.total()));
+            BodyKind::Buffered(gathered)
+        }
+    };
+    Ok(Answer::Response {
+        status,
+        headers,
+        body,
+    })
+}
+
+enum Admitted {
+    Target {
+        service: Rc<LocalService>,
+        in_flight: InFlight,
+        path: Vec<u8>,
+    },
+    Answered(Answer),
+}
+
+/// Finds the service and counts the request in on a target, or answers without one.
+async fn admit(exchange: &mut Exchange) -> Result<Admitted, Failure> {
+    // A target that retires between the choice and the counting means a newer table; that it happens again and
+    // again is next to impossible, but nothing may loop for ever.
+    for _ in 0..100 {
+        let mirror = exchange.core.mirror();
+        let host = host_without_port(exchange.host_text());
+        let hit = mirror
+            .table
+            .find(host, exchange.parts.uri.path())
+            .ok_or(Failure::NotFound)?;
+        let local = mirror.services.get(hit.service).ok_or(Failure::NotFound)?;
+        exchange.service = Some(Rc::clone(local));
+        let host = host_without_port(exchange.host_text());
+        let raw_path = exchange.parts.uri.path();
+        let service = &local.service;
+        let tls = exchange.client.tls;
+        if tls && !service.options.tls_enabled {
+            return Err(Failure::NoTls);
+        }
+        let whole = exchange
+            .parts
+            .uri
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
+        if let Some(location) = redirect::location(&service.options, host, tls, whole) {
+            return Ok(Admitted::Answered(moved(&exchange.parts.method, &location)));
+        }
+        let path = if service.options.strip_prefix {
+            strip_prefix(raw_path, hit.prefix)
+        } else {
+            raw_path.into()
+        };
+        if !service.gate.is_open() {
+            if is_health_check(exchange, service, &path) {
+                return Ok(Admitted::Answered(Answer::empty(StatusCode::OK)));
+            }
+            let gate = Arc::clone(&service.gate);
+            let arrival = tokio::time::Instant::from_std(exchange.arrival);
+            match Box::pin(gate.pass(arrival)).await {
+                Passage::Open => continue,
+                Passage::Expired => return Err(Failure::PauseExpired),
+                Passage::Stopped(message) => return Err(Failure::Stopped(message)),
+            }
+        }
+        let place = service.active.pick().ok_or(Failure::NoTarget)?;
+        let lane = local.lanes.get(place).ok_or(Failure::NoTarget)?;
+        let Some(in_flight) = InFlight::enter(lane, &service.gate) else {
+            continue;
+        };
+        let path = upstream_path(&path, exchange.parts.uri.query());
+        exchange.target = Some(Rc::clone(lane));
+        exchange.core.stir();
+        return Ok(Admitted::Target {
+            service: Rc::clone(local),
+            in_flight,
+            path,
+        });
+    }
+    Err(Failure::NoTarget)
+}
+
+fn request_head(
+    exchange: &Exchange,
+    service: &LocalService,
+    in_flight: &InFlight,
+    path: &[u8],
+    tokens: &[String],
+    upgrade: Option<&HeaderValue>,
+    framing: RequestFraming,
+) -> Vec<u8> {
+    let rules = &service.service.active.rules;
+    let mut head = Vec::with_capacity(1024);
+    write_request_head(
+        &mut head,
+        &ForwardedHead {
+            method: exchange.parts.method.as_str(),
+            path_and_query: path,
+            headers: &exchange.parts.headers,
+            host: exchange.host.as_bytes(),
+            peer: &exchange.client.peer_ip,
+            scheme: exchange.client.scheme(),
+            made_request_id: exchange.made_id(),
+            received_millis: exchange.core.clock.unix_nanos(exchange.arrival) / 1_000_000,
+            target: in_flight.lane().target.address.as_str(),
+            trust_forwarded: rules.options.forward_headers,
+            client_ip_header: service.service.client_ip_header.as_ref(),
+            connection_tokens: tokens,
+            upgrade,
+            framing,
+        },
+    );
+    head
+}
+
+fn framing(method: &Method, body: &Incoming) -> RequestFraming {
+    if body.is_end_stream() {
+        // Methods that usually carry a body say so when theirs is empty.
+        let says_so = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+        return if says_so {
+            RequestFraming::Length(0)
+        } else {
+            RequestFraming::None
+        };
+    }
+    body.size_hint()
+        .exact()
+        .map_or(RequestFraming::Chunked, RequestFraming::Length)
+}
+
+fn is_repeatable(parts: &http::request::Parts) -> bool {
+    static KEYS: [HeaderName; 2] = [
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("x-idempotency-key"),
+    ];
+    matches!(
+        parts.method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+    ) || KEYS.iter().any(|key| parts.headers.contains_key(key))
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// While a service is paused or stopped, its health check is answered for it.
+fn is_health_check(exchange: &Exchange, service: &crate::service::Service, path: &str) -> bool {
+    matches!(exchange.parts.method, Method::GET | Method::HEAD)
+        && path == service.target_options.health_check_config.path
+}

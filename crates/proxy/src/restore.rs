@@ -1,0 +1,128 @@
+//! Restoring services from the state file at start. What can serve serves at once, without waiting for health;
+//! a part that is missing (a certificate, a folder of pages) costs that part, not the service.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dhow_proxy_api::{ServiceState, StateEntry};
+
+use crate::balance::TargetSet;
+use crate::cert_source::CertSource;
+use crate::deploy::client_ip_header;
+use crate::health::Probes;
+use crate::operations::Operations;
+use crate::pages::ErrorPages;
+use crate::pause::Gate;
+use crate::rules::TargetRules;
+use crate::service::{RolloutSlot, Service};
+
+impl Operations {
+    /// Restores everything the state file has.
+    pub(crate) fn restore(&self) {
+        let log = &self.plane.log;
+        let (entries, path) = {
+            let registry = self.registry.borrow();
+            let file = registry.file();
+            let path = file.shown();
+            match file.read() {
+                Ok(Some(entries)) => (entries, path),
+                Ok(None) => {
+                    log.info("No previous state to restore", &[("path", &path)]);
+                    return;
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    log.error(
+                        "Failed to decode saved state",
+                        &[("error", &error), ("path", &path)],
+                    );
+                    if let Ok(aside) = file.set_aside() {
+                        let aside = aside.display().to_string();
+                        log.warn("Kept the damaged state aside", &[("path", &aside)]);
+                    }
+                    return;
+                }
+            }
+        };
+        for entry in entries {
+            match entry {
+                StateEntry::Service(state) => self.restore_service(*state),
+                StateEntry::Damaged { index, reason } => {
+                    let index = index.to_string();
+                    log.warn(
+                        "Skipped a damaged state entry",
+                        &[("index", &index), ("error", &reason)],
+                    );
+                }
+            }
+        }
+        log.info("Restored saved state", &[("path", &path)]);
+    }
+
+    fn restore_service(&self, state: ServiceState) {
+        let log = &self.plane.log;
+        let rules = TargetRules::new(state.target_options.clone());
+        let set = match TargetSet::new(&state.active_targets, rules, true, self.plane.cores) {
+            Ok(set) => Arc::new(set),
+            Err(error) => {
+                let error = error.to_string();
+                log.error(
+                    "Failed to restore service",
+                    &[("service", &state.name), ("error", &error)],
+                );
+                self.registry.borrow_mut().keep_unrestored(state);
+                return;
+            }
+        };
+        if let Some(owner) = self.registry.borrow().conflict(&state.name, &state.options) {
+            log.error(
+                "Host settings conflict with another service",
+                &[("service", &owner.name)],
+            );
+            self.registry.borrow_mut().keep_unrestored(state);
+            return;
+        }
+        let certificate =
+            CertSource::load(&state.options, &self.provider).unwrap_or_else(|error| {
+                let error = error.to_string();
+                log.error(
+                    "Error loading TLS certificate",
+                    &[("service", &state.name), ("error", &error)],
+                );
+                CertSource::None
+            });
+        let pages_path = &state.options.error_page_path;
+        let pages = match ErrorPages::load(Path::new(pages_path)) {
+            _ if pages_path.is_empty() => ErrorPages::default(),
+            Ok(pages) => pages,
+            Err(error) => {
+                let error = error.to_string();
+                let attributes = [
+                    ("service", state.name.as_str()),
+                    ("path", pages_path),
+                    ("error", &error),
+                ];
+                log.error("Unable to parse custom error pages", &attributes);
+                ErrorPages::default()
+            }
+        };
+        let probes = Probes::start(Arc::clone(&set), log);
+        let service = Service {
+            name: Arc::from(state.name.as_str()),
+            client_ip_header: client_ip_header(&state.options),
+            options: state.options,
+            target_options: state.target_options,
+            active: set,
+            readers: state.active_readers,
+            rollout: RolloutSlot {
+                targets: state.rollout_targets,
+                readers: state.rollout_readers,
+                split: state.rollout_controller,
+            },
+            gate: Arc::new(Gate::new(state.pause_controller)),
+            pages: Arc::new(pages),
+            certificate,
+        };
+        self.registry.borrow_mut().install(service, probes);
+    }
+}

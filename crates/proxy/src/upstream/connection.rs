@@ -1,0 +1,94 @@
+//! One TCP connection to a target with its read buffer.
+
+use std::future::Future as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// A connection; `read` holds what arrived and was not used yet.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// Bytes received and not yet used.
+    pub(crate) read: BytesMut,
+    /// It served a request before, so the target may close it at any moment.
+    pub(crate) reused: bool,
+}
+
+const SMALL_READ: usize = 8 << 10;
+const LARGE_READ: usize = 64 << 10;
+
+impl Connection {
+    /// Connects to the first address that answers.
+    ///
+    /// # Errors
+    /// The last address's error, or `TimedOut`.
+    pub(crate) async fn open(addresses: &[SocketAddr], timeout: Duration) -> io::Result<Self> {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "no address to connect to");
+        for address in addresses {
+            match tokio::time::timeout(timeout, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(Self {
+                        stream,
+                        read: BytesMut::new(),
+                        reused: false,
+                    });
+                }
+                Ok(Err(error)) => last = error,
+                Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "connect timed out"),
+            }
+        }
+        Err(last)
+    }
+
+    /// Reads more into the buffer; 0 is the end. `bulk` asks for a large read.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        bulk: bool,
+    ) -> Poll<io::Result<usize>> {
+        let wanted = if bulk { LARGE_READ } else { SMALL_READ };
+        if self.read.capacity() - self.read.len() < wanted / 4 {
+            self.read.reserve(wanted);
+        }
+        // The future holds no state of its own, so a fresh one each time continues where the last one waited.
+        pin!(self.stream.read_buf(&mut self.read)).poll(cx)
+    }
+
+    /// Writes some of `bytes`.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    /// Whether an idle connection can still be used. With `thorough` the kernel is asked, otherwise the last
+    /// readiness event decides; bytes nobody asked for count as broken.
+    pub(crate) fn is_usable(&self, thorough: bool) -> bool {
+        if thorough {
+            let mut probe = [std::mem::MaybeUninit::<u8>::uninit(); 1];
+            let answer = socket2::SockRef::from(&self.stream).peek(&mut probe);
+            return matches!(answer, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        }
+        let answer = self.stream.try_read(&mut [0_u8; 1]);
+        matches!(answer, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Gives up the buffer's memory while the connection idles.
+    pub(crate) fn rest(&mut self) {
+        self.read = BytesMut::new();
+    }
+
+    /// The socket and what was read from it beyond the last response.
+    pub(crate) fn into_parts(self) -> (TcpStream, BytesMut) {
+        (self.stream, self.read)
+    }
+}
