@@ -207,6 +207,12 @@ fn items_14_to_16_values() {
         panic!("no prune");
     };
     assert_eq!(prune.retain, Some(-1));
+    let timeout = |value: &str| {
+        let line = format!("kamal deploy --lock-wait-timeout {value}");
+        run(&line).global.lock_wait_timeout
+    };
+    assert_eq!((timeout("2.5"), timeout("-3")), (2.5, 0.0));
+    assert_eq!(timeout(&"9".repeat(400)), 1e9, "a duration can hold it");
 }
 
 #[test]

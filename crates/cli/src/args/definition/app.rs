@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Pair;
+use super::value::seconds;
 
 /// What to do with the app.
 #[derive(Subcommand, Clone, Debug, PartialEq)]
@@ -132,7 +133,7 @@ pub(crate) struct RemoveAppContainer {
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct Maintenance {
     /// Seconds that requests in flight are given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seconds)]
     pub(crate) drain_timeout: Option<f64>,
 
     /// What visitors are told

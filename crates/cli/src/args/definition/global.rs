@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::OWN;
-use super::value::entry;
+use super::value::{entry, seconds};
 
 /// What holds for any command.
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -56,11 +56,11 @@ pub(crate) struct Global {
     pub(crate) lock_wait: bool,
 
     /// How long to wait for it, in seconds
-    #[arg(long, value_name = "N", default_value = "900")]
+    #[arg(long, value_name = "N", default_value = "900", value_parser = seconds)]
     pub(crate) lock_wait_timeout: f64,
 
     /// How often to look, in seconds
-    #[arg(long, value_name = "N", default_value = "15")]
+    #[arg(long, value_name = "N", default_value = "15", value_parser = seconds)]
     pub(crate) lock_wait_interval: f64,
 
     /// Show what would run on each host, and change nothing

@@ -1,6 +1,7 @@
 //! Values of options that are more than text.
 
 use std::convert::Infallible;
+use std::num::ParseFloatError;
 use std::str::FromStr;
 
 /// `NAME:value`, as `app exec -e` takes it.
@@ -27,4 +28,9 @@ impl FromStr for Pair {
 /// An entry of a comma list: blanks around it mean nothing.
 pub(super) fn entry(text: &str) -> Result<String, Infallible> {
     Ok(text.trim().to_owned())
+}
+
+/// Seconds, at least none and at most some thirty years: what a duration can hold.
+pub(super) fn seconds(text: &str) -> Result<f64, ParseFloatError> {
+    text.parse::<f64>().map(|seconds| seconds.clamp(0.0, 1e9))
 }
