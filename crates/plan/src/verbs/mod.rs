@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod boot;
+pub mod build;
 pub mod deploy;
 pub mod details;
 pub mod proxy;
