@@ -23,17 +23,22 @@
     )
 )]
 
+pub mod accessory;
 pub mod app;
 pub mod assets;
 pub mod audit;
+pub mod builder;
 pub mod docker;
 pub mod error_pages;
+pub mod git;
+pub mod hook;
 pub mod image;
 pub mod lock;
 pub mod paths;
 pub mod proxy;
 pub mod prune;
 pub mod registry;
+pub mod server;
 pub mod tls;
 
 mod container_args;

@@ -100,12 +100,15 @@ renew() {{
 }} 2> /dev/null
 take() {{
   m=$(mkdir "$L" 2>&1) || return 1
-  {{ {write_details}
-  }} && : > "$L/owner-$T" && renew && return 0
+  : > "$L/owner-$T" && renew && {{ {write_details}
+  }} && return 0
   rm -rf "$L"; echo failed; echo "$L can't be written"; exit 1
 }}
 busy() {{
-  lease; [ -n "$e" ] && echo "busy $((e - $(date +%s)))" || echo 'busy -'
+  [ -e "$L/details" ] || sleep 1
+  lease
+  if [ -n "$e" ]; then n=$((e - $(date +%s))); [ "$n" -ge 0 ] || n=0; else n=-; fi
+  echo "busy $n"
   {{ {status}; }} 2> /dev/null
   exit 3
 }}
@@ -130,6 +133,7 @@ end "$T"; r=$?
 kill "$W" 2> /dev/null
 [ "$r" -eq 0 ] || {{ echo lost; exit 4; }}
 echo released
+exit 0
 }}"#,
         functions = functions(config),
         seconds = lease.seconds,
@@ -150,7 +154,8 @@ pub fn end_expired(config: &Config) -> Cmd {
 /// - `lease` reads the lease: sets `o` (token) and `e` (expiry), both empty if there is none or if it is damaged.
 /// - `expired` succeeds if there is a lease and it has run out; sets `n`, the time.
 /// - `end TOKEN` removes the lock if it is that one; fails if it is not, or if somebody else is removing it.
-/// - `end_expired` ends a lock whose lease has run out. One whose end was begun a minute ago and not finished, it finishes.
+/// - `end_expired` ends a lock whose lease has run out. An end that was begun a minute ago (`gone-TOKEN.TIME`) and not finished, it
+///   finishes.
 fn functions(config: &Config) -> String {
     format!(
         r#"L={lock}
@@ -161,10 +166,12 @@ lease() {{
   case $e in ''|*[!0-9]*) o=; e= ;; esac
 }} 2> /dev/null
 expired() {{ lease; [ -n "$e" ] && n=$(date +%s) && [ "$n" -ge "$e" ]; }}
-end() {{ mv "$L/owner-$1" "$L/gone-$1" && mv "$L" "$L.$1" && rm -rf "$L.$1"; }} 2> /dev/null
+end() {{ n=$(date +%s); mv "$L/owner-$1" "$L/gone-$1.$n" && mv "$L" "$L.$1" && rm -rf "$L.$1"; }} 2> /dev/null
 end_expired() {{
   expired || return 1
-  [ "$n" -lt $((e + 60)) ] || mv "$L/gone-$o" "$L/owner-$o"
+  for g in "$L/gone-$o."*; do
+    case ${{g##*.}} in ''|*[!0-9]*) ;; *) [ "$n" -lt $((${{g##*.}} + 60)) ] || mv "$g" "$L/owner-$o" ;; esac
+  done
   end "$o"
 }} 2> /dev/null"#,
         lock = paths::lock(config)
@@ -175,3 +182,6 @@ end_expired() {{
 fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,7 @@ pub fn status(config: &Config) -> Cmd {
 
 fn write_details(config: &Config, details: &str) -> Cmd {
     Cmd::new("echo")
-        .arg(format!("\"{}\"", mime_base64(details)))
+        .arg(format!("\"{}\"", encode(details)))
         .arg(">")
         .arg(details_file(config))
 }
@@ -61,8 +61,8 @@ fn details_file(config: &Config) -> String {
     format!("{}/details", paths::lock(config))
 }
 
-/// Base64 with a line feed after every 60 characters and at the end.
-fn mime_base64(text: &str) -> String {
+/// The content of the lock's `details`: base64 with a line feed after every 60 characters and at the end.
+pub fn encode(text: &str) -> String {
     let encoded = STANDARD.encode(text);
     let mut out = String::with_capacity(encoded.len() + encoded.len() / 60 + 1);
     for (at, c) in encoded.chars().enumerate() {
@@ -94,11 +94,8 @@ mod tests {
 
     #[test]
     fn item_85_base64_is_wrapped_at_sixty() {
-        assert_eq!(mime_base64(DETAILS), ENCODED);
-        assert_eq!(
-            mime_base64(&"a".repeat(45)),
-            format!("{}\n", "YWFh".repeat(15))
-        );
+        assert_eq!(encode(DETAILS), ENCODED);
+        assert_eq!(encode(&"a".repeat(45)), format!("{}\n", "YWFh".repeat(15)));
     }
 
     #[test]
