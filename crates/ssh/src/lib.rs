@@ -28,6 +28,8 @@ mod config;
 mod connector;
 mod dial;
 mod error;
+#[cfg(test)]
+mod hostile;
 mod jitter;
 mod known_hosts;
 mod secret;

@@ -119,7 +119,7 @@ async fn a_command_costs_one_round_trip() {
     let dir = tempfile::tempdir().unwrap();
     default_key(dir.path());
     let mut config = silent();
-    let round_trip = Duration::from_millis(200);
+    let round_trip = Duration::from_millis(400);
     config.round_trip = round_trip;
     let sshd = Sshd::start(config).await.unwrap();
     let connector = Connector::new(settings(dir.path(), sshd.port()));
@@ -340,6 +340,26 @@ async fn a_silent_server_is_given_up_after_three_keepalives() {
         took > Duration::from_millis(600) && took < Duration::from_secs(5),
         "{took:?}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_silent_server_is_given_up_while_data_is_stuck() {
+    let dir = tempfile::tempdir().unwrap();
+    default_key(dir.path());
+    let mut config = silent();
+    config.round_trip = Duration::from_millis(2);
+    let sshd = Sshd::start(config).await.unwrap();
+    let mut settings = settings(dir.path(), sshd.port());
+    settings.keepalive_interval = Duration::from_millis(300);
+    let connector = Connector::new(settings);
+    let session = soon(connector.session(HOST)).await.unwrap();
+    let exec = session.exec("x", &ExecOptions::default()).await.unwrap();
+    sshd.freeze(true);
+    let error = soon(exec.output(Bytes::from(vec![0; 64 << 20])))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, SshError::ConnectionLost { .. }), "{error}");
 }
 
 #[tokio::test]

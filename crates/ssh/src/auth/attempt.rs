@@ -3,56 +3,25 @@
 //! Order as in OpenSSH: keys of the configuration that the agent holds, the agent's other keys, keys from text and files, then questions to
 //! the person (keyboard-interactive, password), and last no credential at all, for servers that trust the network.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey};
 use russh::{MethodKind, MethodSet, Signer};
 
 use super::agent::{self, Agent};
+use super::credentials::Credentials;
 use super::keys::{Key, KeyRing};
 use super::prompt::Prompt;
 use super::signer::RingSigner;
 use crate::dial::Client;
 use crate::error::SshError;
 use crate::known_hosts::fingerprint;
-use crate::settings::Question;
 
 /// How long the server may think about one credential.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How often a password is asked for.
-const PASSWORD_ATTEMPTS: u32 = 3;
-
-/// How many rounds of questions a server may ask before it is told off.
-const CHALLENGE_ROUNDS: usize = 16;
-
-/// What may be used on one host.
-pub(crate) struct Credentials {
-    /// Host as named by the user.
-    pub(crate) host: String,
-    /// Login name.
-    pub(crate) user: String,
-    /// Key files, in order. Files that don't exist are skipped.
-    pub(crate) files: Vec<PathBuf>,
-    /// Certificate files beside those that lie next to a key.
-    pub(crate) certificates: Vec<PathBuf>,
-    /// Whether the ring's keys from text belong to this host.
-    pub(crate) use_data: bool,
-    /// Offer only keys named above.
-    pub(crate) only_these: bool,
-    /// The agent's socket.
-    pub(crate) agent: Option<PathBuf>,
-    /// Whether keys may be used.
-    pub(crate) publickey: bool,
-    /// Whether the person may be asked for a password.
-    pub(crate) password: bool,
-    /// Whether the server may ask the person.
-    pub(crate) challenge: bool,
-}
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Authenticates `handle`, or tells everything that was tried.
 pub(crate) async fn authenticate(
@@ -91,25 +60,25 @@ pub(crate) async fn authenticate(
     }
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Accepted,
     Exhausted,
     Closed(String),
 }
 
 /// What one step led to: `Some` ends the attempt.
-type Step = Option<Outcome>;
+pub(super) type Step = Option<Outcome>;
 
-struct Attempt<'a> {
-    handle: &'a mut Handle<Client>,
-    credentials: &'a Credentials,
+pub(super) struct Attempt<'a> {
+    pub(super) handle: &'a mut Handle<Client>,
+    pub(super) credentials: &'a Credentials,
     ring: &'a KeyRing,
-    prompt: &'a Prompt,
+    pub(super) prompt: &'a Prompt,
     /// What the server said may go on; unknown before its first refusal.
     methods: Option<MethodSet>,
     /// The hashes to try RSA keys with, best first; asked for when the first RSA key comes up.
     rsa_hashes: Option<Vec<Option<HashAlg>>>,
-    tried: Vec<String>,
+    pub(super) tried: Vec<String>,
 }
 
 impl Attempt<'_> {
@@ -142,7 +111,7 @@ impl Attempt<'_> {
         Outcome::Exhausted
     }
 
-    fn allows(&self, method: MethodKind) -> bool {
+    pub(super) fn allows(&self, method: MethodKind) -> bool {
         self.methods
             .as_ref()
             .is_none_or(|methods| methods.contains(&method))
@@ -363,7 +332,7 @@ impl Attempt<'_> {
         None
     }
 
-    fn refused(&mut self, what: &str, remaining: MethodSet, partial: bool) -> Step {
+    pub(super) fn refused(&mut self, what: &str, remaining: MethodSet, partial: bool) -> Step {
         let word = if partial {
             "accepted, but more is needed"
         } else {
@@ -416,99 +385,6 @@ impl Attempt<'_> {
             Ok(Err(error)) => Some(Outcome::Closed(error.to_string())),
             Err(_) => Some(Outcome::Closed("no answer".to_owned())),
         }
-    }
-
-    fn account(&self) -> String {
-        format!("{}@{}", self.credentials.user, self.credentials.host)
-    }
-
-    async fn challenge(&mut self) -> Step {
-        let user = self.credentials.user.clone();
-        let mut response = self
-            .handle
-            .authenticate_keyboard_interactive_start(user, None)
-            .await;
-        for _ in 0..CHALLENGE_ROUNDS {
-            match response {
-                Ok(KeyboardInteractiveAuthResponse::Success) => return Some(Outcome::Accepted),
-                Ok(KeyboardInteractiveAuthResponse::Failure {
-                    remaining_methods,
-                    partial_success,
-                }) => {
-                    return self.refused(
-                        "keyboard-interactive",
-                        remaining_methods,
-                        partial_success,
-                    );
-                }
-                Ok(KeyboardInteractiveAuthResponse::InfoRequest {
-                    instructions,
-                    prompts,
-                    ..
-                }) => {
-                    let mut answers = Vec::with_capacity(prompts.len());
-                    for prompt in prompts {
-                        let question = Question::Challenge {
-                            account: self.account(),
-                            instructions: instructions.clone(),
-                            prompt: prompt.prompt,
-                            echo: prompt.echo,
-                        };
-                        let Some(answer) = self.prompt.ask(question).await else {
-                            self.tried.push(
-                                "keyboard-interactive skipped: no answer was given".to_owned(),
-                            );
-                            return None;
-                        };
-                        answers.push(answer.reveal().to_owned());
-                    }
-                    response = self
-                        .handle
-                        .authenticate_keyboard_interactive_respond(answers)
-                        .await;
-                }
-                Err(error) => {
-                    self.tried
-                        .push(format!("keyboard-interactive failed: {error}"));
-                    return Some(Outcome::Closed(error.to_string()));
-                }
-            }
-        }
-        self.tried
-            .push("keyboard-interactive skipped: the server asks without end".to_owned());
-        None
-    }
-
-    async fn password(&mut self) -> Step {
-        for attempt in 1..=PASSWORD_ATTEMPTS {
-            let question = Question::Password {
-                account: self.account(),
-                attempt,
-            };
-            let Some(password) = self.prompt.ask(question).await else {
-                self.tried
-                    .push("password skipped: none was given".to_owned());
-                return None;
-            };
-            let request = self
-                .handle
-                .authenticate_password(self.credentials.user.clone(), password.reveal());
-            match tokio::time::timeout(PATIENCE, request).await {
-                Ok(Ok(AuthResult::Success)) => return Some(Outcome::Accepted),
-                Ok(Ok(AuthResult::Failure {
-                    remaining_methods,
-                    partial_success,
-                })) => {
-                    let step = self.refused("password", remaining_methods, partial_success);
-                    if step.is_some() || !self.allows(MethodKind::Password) {
-                        return step;
-                    }
-                }
-                Ok(Err(error)) => return Some(Outcome::Closed(error.to_string())),
-                Err(_) => return Some(Outcome::Closed("no answer".to_owned())),
-            }
-        }
-        None
     }
 }
 

@@ -211,7 +211,11 @@ fn read(text: Secret, beside: Option<PublicKey>) -> (Private, Option<PublicKey>)
             let public = inside.map(|key| key.public_key().clone()).or(beside);
             (Private::Locked(text), public)
         }
-        Err(_) if is_encrypted_pem(text.reveal()) => (Private::Locked(text), beside),
+        Err(_) if uses_old_cipher(text.reveal()) => {
+            let reason = "encrypted in an old way, convert it with `ssh-keygen -p -f`".to_owned();
+            (Private::Broken(reason), beside)
+        }
+        Err(_) if text.reveal().contains("ENCRYPTED") => (Private::Locked(text), beside),
         Err(error) => (
             Private::Broken(format!("not a usable private key: {error}")),
             beside,
@@ -219,8 +223,9 @@ fn read(text: Secret, beside: Option<PublicKey>) -> (Private, Option<PublicKey>)
     }
 }
 
-fn is_encrypted_pem(text: &str) -> bool {
-    text.contains("ENCRYPTED")
+/// PEM keys name their cipher; of the old ones only the one that OpenSSH wrote can be read here.
+fn uses_old_cipher(text: &str) -> bool {
+    text.contains("DEK-Info:") && !text.contains("DEK-Info: AES-128-CBC,")
 }
 
 #[cfg(test)]
@@ -244,5 +249,17 @@ mod tests {
         );
         std::fs::write(&path, [0xff, 0xfe, 0]).unwrap();
         assert!(ring().file(&path).await.unwrap().broken().is_some());
+    }
+    #[tokio::test]
+    async fn an_old_cipher_is_told_from_a_wrong_passphrase() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let text = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+        std::fs::write(&path, text).unwrap();
+        let key = ring().file(&path).await.unwrap();
+        assert!(
+            key.broken()
+                .is_some_and(|reason| reason.contains("old way"))
+        );
     }
 }

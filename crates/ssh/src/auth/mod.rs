@@ -5,10 +5,13 @@
 
 mod agent;
 mod attempt;
+mod credentials;
 mod keys;
 mod prompt;
+mod questions;
 mod signer;
 
-pub(crate) use attempt::{Credentials, authenticate};
+pub(crate) use attempt::authenticate;
+pub(crate) use credentials::Credentials;
 pub(crate) use keys::{DEFAULT_NAMES, KeyRing};
 pub(crate) use prompt::Prompt;

@@ -16,3 +16,6 @@ pub use resolve::{Query, resolve};
 
 pub(crate) use matching::{matches_list, matches_pattern};
 pub(crate) use tokens::Tokens;
+
+#[cfg(test)]
+pub(crate) use tokens::tests::place;

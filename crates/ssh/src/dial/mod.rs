@@ -15,3 +15,6 @@ pub(crate) use client::{Client, Forwards, Lost};
 pub(crate) use handshake::{Failure, Handshake, handshake};
 pub(crate) use route::{Hop, Route, Via};
 pub(crate) use tcp::connect as tcp_connect;
+
+#[cfg(test)]
+pub(crate) use route::hops;

@@ -49,16 +49,23 @@ pub(crate) struct Hop {
 }
 
 impl Route {
-    /// The route to a host of the deploy. Blocks (files, `Match exec`).
+    /// The route to a host of the deploy, which may be written `user@host:port` as SSHKit allows. Blocks (files, `Match exec`).
     pub(crate) fn to_host(host: &str, settings: &Settings) -> Result<Self, SshError> {
-        let found = resolve(host, Some(&settings.user), Some(settings.port), settings)?;
+        let written = hop(host, None).unwrap_or_else(|_| Hop {
+            user: None,
+            host: host.to_owned(),
+            port: None,
+        });
+        let user = written.user.as_deref().unwrap_or(&settings.user);
+        let port = written.port.unwrap_or(settings.port);
+        let found = resolve(&written.host, Some(user), Some(port), settings)?;
         let explicit = match (&settings.jump, &settings.proxy_command) {
             // `ssh.proxy` names root when it names nobody.
             (Some(jump), _) => Some(Proxy::Jump(hops(host, jump, Some("root"))?)),
             (None, Some(command)) => Some(Proxy::Command(command.clone())),
             (None, None) => None,
         };
-        Self::build(host, &found, explicit, settings)
+        Self::build(host, &written.host, &found, explicit, settings)
     }
 
     /// The route to the last of `hops`, through those before it. Blocks.
@@ -82,17 +89,19 @@ impl Route {
             },
         )?;
         let explicit = (!before.is_empty()).then(|| Proxy::Jump(before.to_vec()));
-        Self::build(&hop.host, &found, explicit, settings)
+        Self::build(&hop.host, &hop.host, &found, explicit, settings)
     }
 
+    /// `host` is for messages, `name` for everything else.
     fn build(
         host: &str,
+        name: &str,
         found: &HostConfig,
         explicit: Option<Proxy>,
         settings: &Settings,
     ) -> Result<Self, SshError> {
         let place = &settings.place;
-        let address = found.host_name.clone().unwrap_or_else(|| host.to_owned());
+        let address = found.host_name.clone().unwrap_or_else(|| name.to_owned());
         let port = found.port.unwrap_or(22);
         let user = found
             .user
@@ -100,11 +109,11 @@ impl Route {
             .unwrap_or_else(|| place.local_user.clone());
         let tokens = Tokens {
             host: &address,
-            original: host,
+            original: name,
             port,
             user: &user,
             jump: found.proxy_jump.as_deref().unwrap_or_default(),
-            alias: found.host_key_alias.as_deref().unwrap_or(host),
+            alias: found.host_key_alias.as_deref().unwrap_or(name),
             place,
         };
 
@@ -175,6 +184,7 @@ impl Route {
     }
 
     /// The longest silence before the connection is given up.
+    #[cfg(target_os = "linux")]
     pub(crate) fn patience(&self) -> Option<Duration> {
         let times = u32::try_from(self.keepalive_max)
             .unwrap_or(u32::MAX)
@@ -355,6 +365,73 @@ mod tests {
         hop(spec, Some("root"))
             .ok()
             .map(|hop| (hop.user, hop.host, hop.port))
+    }
+
+    fn settings() -> Settings {
+        let mut settings = Settings::new(config::place());
+        settings.user = "deploy".into();
+        settings
+    }
+
+    #[test]
+    fn a_host_may_bring_its_user_and_port() {
+        for (host, address, port, user) in [
+            ("web", "web", 22, "deploy"),
+            ("10.0.0.1:2222", "10.0.0.1", 2222, "deploy"),
+            ("me@web", "web", 22, "me"),
+            ("me@[fe80::1]:7", "fe80::1", 7, "me"),
+            ("fe80::1", "fe80::1", 22, "deploy"),
+        ] {
+            let route = Route::to_host(host, &settings()).unwrap();
+            assert_eq!(
+                (route.address.as_str(), route.port),
+                (address, port),
+                "{host}"
+            );
+            assert_eq!(
+                (route.credentials.user.as_str(), route.host.as_str()),
+                (user, host)
+            );
+        }
+    }
+
+    #[test]
+    fn keys_named_anywhere_put_the_default_names_out() {
+        let files = |settings: &Settings| {
+            let route = Route::to_host("web", settings).unwrap();
+            let files = route.credentials.files.iter();
+            files
+                .map(|file| file.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        let mut settings = settings();
+        assert_eq!(
+            files(&settings),
+            [
+                "/home/me/.ssh/id_ed25519",
+                "/home/me/.ssh/id_ecdsa",
+                "/home/me/.ssh/id_rsa"
+            ]
+        );
+        settings.keys = vec!["~/a".into(), "b".into(), "/c".into()];
+        assert_eq!(files(&settings), ["/home/me/a", "/srv/app/b", "/c"]);
+        settings.keys.clear();
+        settings.key_data = vec![crate::secret::Secret::new("text")];
+        assert!(files(&settings).is_empty());
+    }
+
+    #[test]
+    fn jump_hosts_win_over_commands_and_default_to_root() {
+        let mut settings = settings();
+        settings.proxy_command = Some("nc %h %p".into());
+        let route = Route::to_host("web", &settings).unwrap();
+        assert!(matches!(&route.via, Via::Command(command) if command == "nc web 22"));
+        settings.jump = Some("gate".into());
+        let route = Route::to_host("web", &settings).unwrap();
+        let Via::Jump(hops) = &route.via else {
+            panic!("no jump host")
+        };
+        assert_eq!(hops[0].user.as_deref(), Some("root"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
 use rustix::net::sockopt;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
@@ -38,6 +39,8 @@ pub(crate) async fn connect(route: &Route, settings: &Settings) -> Result<TcpStr
     })?;
     // Neither option is worth failing for.
     let _ = stream.set_nodelay(true);
+    // Keep-alives can't tell a dead host while data is stuck on its way there; the kernel can, where it has the option.
+    #[cfg(target_os = "linux")]
     if let Some(patience) = route.patience() {
         let _ = sockopt::set_tcp_user_timeout(
             &stream,

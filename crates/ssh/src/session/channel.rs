@@ -64,9 +64,15 @@ impl Line {
     /// The error for a channel that ended with its connection, or by itself without a result.
     pub(crate) fn lost(&self, host: &str, otherwise: &str) -> SshError {
         let reason = self.lost.borrow().clone();
+        let reason = match reason {
+            Some(reason) => reason.to_string(),
+            // The connection's end was not even noticed in good order.
+            None if self.lost.has_changed().is_err() => "broken off".to_owned(),
+            None => otherwise.to_owned(),
+        };
         SshError::ConnectionLost {
             host: host.to_owned(),
-            reason: reason.map_or_else(|| otherwise.to_owned(), |reason| reason.to_string()),
+            reason,
         }
     }
 }
