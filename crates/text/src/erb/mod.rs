@@ -1,3 +1,310 @@
-//! ERB.
+//! ERB, as deploy files use it, without Ruby.
+//!
+//! In: a template and a [`World`]. Out: [`Rendered`], the text and the way back from it to the template. The language is the part
+//! of Ruby that deploy files hold: environment, strings, lists, conditions, loops, commands, files. A template with anything else
+//! is rendered by real Ruby where there is one, and refused where there is none, with the construct named: nothing is guessed and
+//! nothing becomes silently empty.
+
+mod ast;
+mod call;
+mod expression;
+mod fallback;
 mod inspect;
+mod interpreter;
+mod lexer;
+mod methods;
+mod parser;
+mod tags;
+mod token;
+mod value;
+mod world;
+
 pub use inspect::{inspect, inspect_symbol};
+pub use world::{FileFailure, Moment, World};
+
+use crate::diagnostic::Diagnostic;
+use crate::rendered::Rendered;
+use crate::source::{SourceId, Span};
+use fallback::Answer;
+use interpreter::{Interpreter, Stop};
+use token::{Place, Unsupported};
+
+/// The longest template that is read.
+const MAX_BYTES: usize = 2 << 20;
+
+/// The text that a template gives.
+pub fn render(
+    source: SourceId,
+    template: &str,
+    world: &mut dyn World,
+) -> Result<Rendered, Diagnostic> {
+    if !template.contains("<%") {
+        return Ok(Rendered::verbatim(template));
+    }
+    if template.len() > MAX_BYTES {
+        return Err(Diagnostic::error(
+            "ArgumentError",
+            format!("a template of more than {MAX_BYTES} bytes"),
+        ));
+    }
+    let stop = match native(template, world) {
+        Ok(rendered) => return Ok(rendered),
+        Err(stop) => stop,
+    };
+    match stop {
+        Stop::Unsupported(problem) => {
+            let answer = fallback::render(template, world);
+            from_ruby(source, template, answer, &problem)
+        }
+        Stop::Raised(raised) => {
+            Err(Diagnostic::error(raised.class, raised.message).at(span(source, raised.place), ""))
+        }
+        Stop::Limit(what, place) => {
+            let message = format!("this template makes too much {what}");
+            Err(Diagnostic::error("ScriptError", message).at(span(source, place), ""))
+        }
+        Stop::Next(_) | Stop::Break(_) => Err(Diagnostic::error(
+            "SyntaxError",
+            "`next` or `break` outside of a block",
+        )),
+    }
+}
+
+fn native(template: &str, world: &mut dyn World) -> Result<Rendered, Stop> {
+    let pieces = tags::pieces(template);
+    let tokens = lexer::tokens(&pieces).map_err(Stop::Unsupported)?;
+    let body = parser::parse(&tokens).map_err(Stop::Unsupported)?;
+    Ok(Interpreter::new(world, template, &pieces)
+        .render(&body)?
+        .finish())
+}
+
+/// Ruby's answer, or what to do without one.
+fn from_ruby(
+    source: SourceId,
+    template: &str,
+    answer: Option<Answer>,
+    problem: &Unsupported,
+) -> Result<Rendered, Diagnostic> {
+    let place = span(source, problem.place);
+    let reason = match answer {
+        Some(Answer::Rendered(rendered)) => return Ok(rendered),
+        Some(Answer::Raised {
+            class,
+            message,
+            line,
+        }) => {
+            let (class, message) = match known_class(&class) {
+                Some(class) => (class, message),
+                None => ("StandardError", format!("{class}: {message}")),
+            };
+            let at = line.map_or(place, |line| line_span(source, template, line));
+            return Err(Diagnostic::error(class, message).at(at, ""));
+        }
+        Some(Answer::Failed(reason)) => format!(", and Ruby could not be run: {reason}"),
+        None => String::new(),
+    };
+    let message = format!(
+        "ERB: {} is not supported without Ruby{reason}",
+        problem.what
+    );
+    Err(Diagnostic::error("ScriptError", message).at(place, "").hinted(
+        "install Ruby: it is then used for this file; or work the value out before and pass it in: `<%= ENV[\"NAME\"] %>`",
+    ))
+}
+
+fn span(source: SourceId, place: Place) -> Span {
+    let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Span::new(source, byte(place.start), byte(place.end))
+}
+
+fn line_span(source: SourceId, template: &str, line: usize) -> Span {
+    let mut start = 0;
+    for (number, text) in template.split_inclusive('\n').enumerate() {
+        let end = start + text.len();
+        if number + 1 == line {
+            let shown = start + text.trim_end().len();
+            return span(source, Place { start, end: shown });
+        }
+        start = end;
+    }
+    span(source, Place { start, end: start })
+}
+
+fn known_class(name: &str) -> Option<&'static str> {
+    const KNOWN: &[&str] = &[
+        "ArgumentError",
+        "Errno::EACCES",
+        "Errno::EISDIR",
+        "Errno::ENOENT",
+        "IOError",
+        "IndexError",
+        "JSON::ParserError",
+        "KeyError",
+        "LoadError",
+        "NameError",
+        "NoMethodError",
+        "NotImplementedError",
+        "RangeError",
+        "RegexpError",
+        "RuntimeError",
+        "ScriptError",
+        "StandardError",
+        "SyntaxError",
+        "SystemExit",
+        "TypeError",
+        "ZeroDivisionError",
+    ];
+    KNOWN.iter().find(|known| **known == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dotenv::{CommandFailure, CommandOutput, Expander};
+
+    /// A world without anything but, perhaps, Ruby.
+    #[derive(Default)]
+    struct Nothing {
+        ruby: Option<Result<String, String>>,
+        asked: usize,
+        set: Vec<(String, Option<String>)>,
+    }
+
+    impl Expander for Nothing {
+        fn env(&self, _name: &str) -> Option<String> {
+            None
+        }
+
+        fn command(&mut self, _line: &str) -> Result<CommandOutput, CommandFailure> {
+            Err(CommandFailure::Other("no commands".to_owned()))
+        }
+
+        fn secrets(&mut self, _argv: &[String]) -> Result<String, String> {
+            Err("no secrets".to_owned())
+        }
+    }
+
+    impl World for Nothing {
+        fn set_env(&mut self, name: &str, value: Option<&str>) {
+            self.set.push((name.to_owned(), value.map(str::to_owned)));
+        }
+
+        fn read(&mut self, _path: &str) -> Result<String, FileFailure> {
+            Err(FileFailure::NotFound)
+        }
+
+        fn exists(&self, _path: &str) -> bool {
+            false
+        }
+
+        fn cwd(&self) -> String {
+            "/".to_owned()
+        }
+
+        fn puts(&mut self, _text: &str) {}
+
+        fn ruby(&mut self, _script: &str, _template: &str) -> Option<Result<String, String>> {
+            self.asked += 1;
+            self.ruby.clone()
+        }
+    }
+
+    fn error(template: &str) -> Diagnostic {
+        render(SourceId(0), template, &mut Nothing::default()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named_at_its_place() {
+        for (template, what, shown) in [
+            ("a: <%= x.foo(1) %>", "`x`", "x"),
+            ("<%= 'a'.foo %>", "the method `foo`", "foo"),
+            ("<% while true do end %>", "`while`", "while"),
+            ("<%= 'a' =~ /b/ %>", "a regular expression", "/"),
+            ("<%= 'a'.gsub(/b/, '') %>", "a regular expression", "/"),
+            ("<%= SecureRandom.hex %>", "`SecureRandom`", "SecureRandom"),
+            ("<% def x; end %>", "`def`", "def"),
+            ("<%= @x %>", "an instance variable", "@x "),
+            ("<%= <<~A\n A\n%>", "a here-document", "<<~A"),
+            (
+                "<% require 'net/http' %>",
+                "`require \"net/http\"`",
+                "require 'net/http'",
+            ),
+        ] {
+            let error = error(template);
+            assert!(
+                error.message.contains(what),
+                "{template}: {}",
+                error.message
+            );
+            assert!(error.hint.as_ref().unwrap().contains("install Ruby"));
+            let span = error.labels[0].span;
+            let text = &template[span.start as usize..span.end as usize];
+            assert_eq!(text, shown, "{template}");
+        }
+    }
+
+    #[test]
+    fn ruby_is_asked_for_what_is_not_supported_and_only_then() {
+        let reply = r#"{"text":"a: 7\n","env":{"N":"1","GONE":null},"printed":""}"#;
+        let mut world = Nothing {
+            ruby: Some(Ok(reply.to_owned())),
+            ..Nothing::default()
+        };
+        let rendered = render(SourceId(0), "a: <%= SecureRandom.hex %>\n", &mut world).unwrap();
+        assert_eq!(rendered.text, "a: 7\n");
+        assert_eq!(
+            world.set,
+            [
+                ("N".to_owned(), Some("1".to_owned())),
+                ("GONE".to_owned(), None)
+            ]
+        );
+        render(SourceId(0), "a: <%= 1 %>\n", &mut world).unwrap();
+        assert_eq!(world.asked, 1);
+    }
+
+    #[test]
+    fn an_exception_in_ruby_is_shown_at_its_line() {
+        let mut world = Nothing {
+            ruby: Some(Ok(
+                r#"{"error":"NameError","message":"no x","line":2}"#.to_owned()
+            )),
+            ..Nothing::default()
+        };
+        let template = "a: 1\nb: <%= x %>\n";
+        let error = render(SourceId(0), template, &mut world).unwrap_err();
+        assert_eq!((error.class, error.message.as_str()), ("NameError", "no x"));
+        let span = error.labels[0].span;
+        assert_eq!(
+            &template[span.start as usize..span.end as usize],
+            "b: <%= x %>"
+        );
+        world.ruby = Some(Err("it was killed".to_owned()));
+        assert!(
+            render(SourceId(0), template, &mut world)
+                .unwrap_err()
+                .message
+                .contains("it was killed")
+        );
+    }
+
+    #[test]
+    fn nothing_runs_for_ever_or_grows_without_end() {
+        for template in [
+            "<% (1..1000000000).each do |i| %>x<% end %>".to_owned(),
+            "<% x = 'a' * 4000000; 100.times { x = x + x } %>".to_owned(),
+            "<% 100000.times do %>0123456789012345678901234567890123456789012345678901234567890123456789<% end %>".to_owned(),
+            "<% 1000000.times { 1000000.times { 1 } } %>".to_owned(),
+            format!("<%= {}1{} %>", "(".repeat(10_000), ")".repeat(10_000)),
+            format!("<%= 1{} %>", "+1".repeat(100_000)),
+            format!("<%= 'a'{} %>", ".strip".repeat(100_000)),
+            format!("<%= {}1 %>", "!".repeat(100_000)),
+            format!("<%= \"{}\" %>", "#{\"".repeat(1000)),
+        ] {
+            let head: String = template.chars().take(40).collect();
+            assert!(render(SourceId(0), &template, &mut Nothing::default()).is_err(), "{head}");
+        }
+    }
+}
