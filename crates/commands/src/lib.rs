@@ -48,6 +48,8 @@ mod upload;
 mod version_ref;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod sample;
 
 pub use container_args::container_hostname;

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::sample::{accessory, app};
 
-    fn lines(commands: Vec<Cmd>) -> Vec<String> {
+    fn lines(commands: &[Cmd]) -> Vec<String> {
         commands.iter().map(Cmd::real).collect()
     }
 
@@ -122,13 +122,13 @@ mod tests {
         let db = accessory(&config, "db");
         let mut mount = db.directories[0].clone();
         assert_eq!(
-            lines(make_directory(db, &mount)),
+            lines(&make_directory(db, &mount)),
             ["mkdir -p $PWD/app-db/data"]
         );
         mount.mode = Some("0750".to_owned());
         mount.owner = Some("1000:1000".to_owned());
         assert_eq!(
-            lines(make_directory(db, &mount)),
+            lines(&make_directory(db, &mount)),
             [
                 "mkdir -p $PWD/app-db/data",
                 "chmod 0750 $PWD/app-db/data",
@@ -138,7 +138,7 @@ mod tests {
         mount.host_path = "/var/data".to_owned();
         mount.mode = None;
         assert_eq!(
-            lines(make_directory(db, &mount)),
+            lines(&make_directory(db, &mount)),
             ["mkdir -p /var/data", "chown 1000:1000 /var/data"]
         );
     }
@@ -156,7 +156,7 @@ mod tests {
             ("app-db/etc/d.yml", 0o640)
         );
         assert_eq!(
-            lines(set_permissions(db, file)),
+            lines(&set_permissions(db, file)),
             ["chmod 755 app-db/etc/d.yml", "chown mysql app-db/etc/d.yml"]
         );
     }

@@ -11,7 +11,7 @@ pub const EXISTS: &str = "already exists and is not an empty directory";
 
 /// Where a copy is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clone {
+pub struct LocalClone {
     /// The directory that the copy is made in.
     pub directory: String,
     /// The directory in the copy that corresponds to the one that the deployer runs in. Ends in `/` if that is the top.
@@ -19,7 +19,7 @@ pub struct Clone {
     root: String,
 }
 
-impl Clone {
+impl LocalClone {
     /// The place of the copy. `temporary` is the system's directory for temporary files, `root` the top of the work tree, `cwd` the
     /// directory that the deployer runs in.
     pub fn new(temporary: &str, service: &str, root: &str, cwd: &str) -> Self {
@@ -110,7 +110,7 @@ mod tests {
     /// Golden transcript of a local build.
     #[test]
     fn item_229_clone_of_the_golden_transcript() {
-        let clone = Clone::new("/tmp", "app", "/srv/app", "/srv/app");
+        let clone = LocalClone::new("/tmp", "app", "/srv/app", "/srv/app");
         // The start of the SHA-256 of `/srv/app`.
         assert_eq!(clone.directory, "/tmp/kamal-clones/app-dae668e4084f0");
         assert_eq!(
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn item_229_directories() {
-        let clone = Clone::new("/tmp/", "app", "/srv/my app", "/srv/my app/web");
+        let clone = LocalClone::new("/tmp/", "app", "/srv/my app", "/srv/my app/web");
         assert_eq!(
             clone.build_directory,
             "/tmp/kamal-clones/app-8e8e7955e9406/my app/web"
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn item_229_reset_in_six_steps() {
-        let clone = Clone::new("/tmp", "app", "/srv/app", "/srv/app");
+        let clone = LocalClone::new("/tmp", "app", "/srv/app", "/srv/app");
         let git = format!("git -C {}", clone.build_directory);
         assert_eq!(
             lines(&clone.reset("abc")),
