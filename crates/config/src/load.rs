@@ -3,9 +3,11 @@
 //! In: [`Inputs`], everything that loading needs to know of the outside world. Out: [`Loaded`], or a [`Failure`] with every
 //! problem there is; its first error is the one that Kamal stops at.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use dhow_text::diagnostic::Diagnostic;
+use dhow_text::erb::World;
 use dhow_text::redact::Secret;
 use dhow_text::source::{Source, Sources};
 
@@ -25,6 +27,11 @@ pub trait Outside {
     /// The architecture of the deployer's docker (`amd64`). Asked only where it decides something: a local registry together
     /// with a remote builder that is not reached by SSH.
     fn docker_architecture(&self) -> String;
+
+    /// What ERB tags may ask of. Without a world, a file that has tags is refused.
+    fn world(&self) -> Option<&RefCell<dyn World + '_>> {
+        None
+    }
 }
 
 /// Texts and circumstances of a load.
@@ -89,12 +96,11 @@ impl Raw {
     pub fn check(self, outside: &dyn Outside) -> Result<Loaded, Box<Failure>> {
         let mut findings = Findings::default();
         let destination = self.destination.as_deref();
-        let config =
-            crate::parse::parse(&self.root, self.span, destination, outside, &mut findings);
+        let config = crate::parse::parse(&self.root, destination, outside, &mut findings);
         let extension = Extension::read(&self.root, &mut findings);
         if findings.error_count() > 0 {
             return Err(Box::new(Failure {
-                diagnostics: findings.into_diagnostics(),
+                diagnostics: findings.into_diagnostics(&self.sources),
                 credentials: self.credentials(),
                 sources: self.sources,
             }));
@@ -102,7 +108,7 @@ impl Raw {
         Ok(Loaded {
             config,
             extension,
-            warnings: findings.into_diagnostics(),
+            warnings: findings.into_diagnostics(&self.sources),
             raw: self,
         })
     }

@@ -6,35 +6,33 @@
 use std::fmt;
 
 use dhow_text::diagnostic::Diagnostic;
+use dhow_text::erb;
 use dhow_text::redact::Secret;
 use dhow_text::rendered::Rendered;
-use dhow_text::source::{Source, SourceId, Sources, Span};
+use dhow_text::source::{Source, SourceId, Sources};
 use dhow_text::yaml::{Map, Node, Value, merge, parse_rendered, string_keys};
 
-use crate::load::{Failure, Inputs};
+use crate::load::{Failure, Inputs, Outside};
 use crate::scalar;
 
 /// A deploy file with its overlay merged in; the root's keys are strings, everything else is as written.
 #[derive(Clone)]
 pub struct Raw {
     pub(crate) root: Map,
-    /// A place for what is missing.
-    pub(crate) span: Span,
     pub(crate) destination: Option<String>,
     pub(crate) sources: Sources,
 }
 
 impl Raw {
-    /// Renders, parses and merges.
+    /// Renders, parses and merges. `KAMAL_DESTINATION` is set in the world for this, or removed, and stays so.
     ///
     /// # Errors
     /// What ERB or YAML has to say, or that a file holds no map.
     pub fn read(inputs: &Inputs<'_>) -> Result<Self, Box<Failure>> {
         let mut sources = Sources::default();
         match read_files(inputs, &mut sources) {
-            Ok((root, span)) => Ok(Self {
+            Ok(root) => Ok(Self {
                 root,
-                span,
                 destination: inputs.destination.clone(),
                 sources,
             }),
@@ -99,30 +97,47 @@ pub(crate) fn credentials(root: &Map) -> Vec<Secret> {
         .collect()
 }
 
-fn read_files(inputs: &Inputs<'_>, sources: &mut Sources) -> Result<(Map, Span), Diagnostic> {
-    let mut tree = read_file(&inputs.base, sources)?;
-    if let Some(overlay) = &inputs.overlay {
-        let overlay = read_file(overlay, sources)?;
-        tree = Node::new(merge(tree.clone(), overlay).value, tree.span);
+fn read_files(inputs: &Inputs<'_>, sources: &mut Sources) -> Result<Map, Diagnostic> {
+    if let Some(world) = inputs.outside.world() {
+        let destination = inputs.destination.as_deref();
+        world.borrow_mut().set_env("KAMAL_DESTINATION", destination);
     }
+    let base = read_file(&inputs.base, inputs.outside, sources)?;
+    let tree = match &inputs.overlay {
+        Some(overlay) => merge(base, read_file(overlay, inputs.outside, sources)?),
+        None => base,
+    };
     match tree.value {
-        Value::Map(map) => Ok((map, tree.span)),
-        _ => Err(no_map(&inputs.base.name, tree.span)),
+        Value::Map(map) => Ok(map),
+        _ => Err(no_map(&inputs.base.name)),
     }
 }
 
-fn read_file(file: &Source, sources: &mut Sources) -> Result<Node, Diagnostic> {
+fn read_file(
+    file: &Source,
+    outside: &dyn Outside,
+    sources: &mut Sources,
+) -> Result<Node, Diagnostic> {
     let id: SourceId = sources.add(file.name.clone(), file.text.clone());
-    let rendered = Rendered::verbatim(&file.text);
+    let rendered = match outside.world() {
+        Some(world) => erb::render(id, &file.text, &mut *world.borrow_mut())?,
+        None if file.text.contains("<%") => return Err(no_world(&file.name)),
+        None => Rendered::verbatim(&file.text),
+    };
     let node = parse_rendered(id, &rendered)?;
     match node.value {
         Value::Map(_) => Ok(string_keys(node)),
-        _ => Err(no_map(&file.name, node.span)),
+        _ => Err(no_map(&file.name)),
     }
 }
 
+fn no_world(name: &str) -> Diagnostic {
+    let message = format!("`{name}` has ERB tags, and there is nothing to render them with");
+    Diagnostic::error("ScriptError", message)
+}
+
 /// Kamal falls over such a file with an error of Ruby's.
-fn no_map(name: &str, span: Span) -> Diagnostic {
+fn no_map(name: &str) -> Diagnostic {
     let message = format!("`{name}` holds no settings: it should be a map of keys and values");
-    Diagnostic::error(dhow_text::diagnostic::CONFIGURATION_ERROR, message).at(span, "")
+    Diagnostic::error(dhow_text::diagnostic::CONFIGURATION_ERROR, message)
 }

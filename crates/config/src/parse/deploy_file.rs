@@ -19,7 +19,6 @@ use crate::schema::{check_keys, keys};
 /// Checks the merged tree (its root keys are strings) and reads it. The result counts only if nothing was found faulty.
 pub(crate) fn parse(
     root: &Map,
-    span: Span,
     destination: Option<&str>,
     outside: &dyn Outside,
     findings: &mut Findings,
@@ -48,7 +47,7 @@ pub(crate) fn parse(
         roles: &roles,
     };
     let accessories = read_accessories(root, &around, findings);
-    let section = Sections::checked(root, span, findings);
+    let section = Sections::checked(root, findings);
 
     let config = Config {
         image: text_at(root, "image")
@@ -90,7 +89,6 @@ pub(crate) fn parse(
     };
     let whole = Whole {
         root,
-        span,
         config: &config,
         entries: &entries,
         defaults: &defaults,
@@ -165,7 +163,7 @@ struct Sections {
 }
 
 impl Sections {
-    fn checked(root: &Map, span: Span, findings: &mut Findings) -> Self {
+    fn checked(root: &Map, findings: &mut Findings) -> Self {
         let map = |key: &str| map_at(root, key);
         let nothing = Map::new();
         if let Some(aliases) = map("aliases") {
@@ -175,7 +173,9 @@ impl Sections {
             boot::check(section, findings);
         }
         if !findings.faulty("builder") {
-            let span = root.get("builder").map_or(span, |node| node.span);
+            let span = root
+                .get("builder")
+                .map_or(Span::nowhere(), |node| node.span);
             builder::check(map("builder").unwrap_or(&nothing), span, findings);
         }
         if let Some(node) = root.get("env") {

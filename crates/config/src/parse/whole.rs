@@ -19,8 +19,6 @@ use crate::scalar::{self, map_at, present};
 /// A file with all its sections read, some of them perhaps faulty.
 pub(super) struct Whole<'f> {
     pub(super) root: &'f Map,
-    /// A place for what is missing: the end of the file's first line would say as much.
-    pub(super) span: Span,
     pub(super) config: &'f Config,
     pub(super) entries: &'f [RoleEntry<'f>],
     pub(super) defaults: &'f RoleDefaults<'f>,
@@ -67,7 +65,7 @@ impl Whole<'_> {
         let Some(servers) = self.root.get("servers") else {
             if !present(self.root.get("accessories")) {
                 let text = "No servers or accessories specified";
-                findings.error("", text, self.span);
+                findings.error("", text, Span::nowhere());
             }
             return;
         };
@@ -217,7 +215,7 @@ impl Whole<'_> {
             let text =
                 "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)";
             let span = map_at(self.root, "builder").and_then(|b| b.get("remote"));
-            findings.error("", text, span.map_or(self.span, |node| node.span));
+            findings.error("", text, span.map_or(Span::nowhere(), |node| node.span));
         }
     }
 
@@ -259,11 +257,11 @@ impl Whole<'_> {
     }
 
     fn span_of(&self, key: &str) -> Span {
-        self.root.get(key).map_or(self.span, |node| node.span)
+        self.root.get(key).map_or(Span::nowhere(), |node| node.span)
     }
 
     fn role_span(&self, name: &str) -> Span {
         let entry = self.entries.iter().find(|entry| entry.name == name);
-        entry.map_or(self.span, |entry| entry.key.span)
+        entry.map_or(Span::nowhere(), |entry| entry.key.span)
     }
 }

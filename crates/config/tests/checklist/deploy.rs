@@ -1,9 +1,12 @@
 //! Deploy files for tests: loads texts, gives back the configuration or what is wrong with them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use dhow_config::{Config, Failure, Inputs, Loaded, Outside, load};
 use dhow_text::diagnostic::Severity;
+use dhow_text::dotenv::{CommandFailure, CommandOutput, Expander};
+use dhow_text::erb::FileFailure;
 use dhow_text::source::Source;
 
 /// The least that loads; later keys of the same name win over these.
@@ -15,14 +18,68 @@ builder: {arch: amd64}
 servers: [1.1.1.1]
 ";
 
-/// A world with these files and an amd64 docker.
+/// A world with these files, an amd64 docker and an environment.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) files: Vec<&'static str>,
     pub(crate) asked_docker: Cell<bool>,
+    pub(crate) templates: RefCell<Templates>,
+}
+
+/// What templates see: an environment, and nothing else.
+#[derive(Default)]
+pub(crate) struct Templates {
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+impl Expander for Templates {
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn command(&mut self, line: &str) -> Result<CommandOutput, CommandFailure> {
+        panic!("no command was expected: {line}")
+    }
+
+    fn secrets(&mut self, argv: &[String]) -> Result<String, String> {
+        panic!("no secret was expected: {argv:?}")
+    }
+}
+
+impl dhow_text::erb::World for Templates {
+    fn set_env(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.env.insert(name.to_owned(), value.to_owned()),
+            None => self.env.remove(name),
+        };
+    }
+
+    fn read(&mut self, _path: &str) -> Result<String, FileFailure> {
+        Err(FileFailure::NotFound)
+    }
+
+    fn exists(&self, _path: &str) -> bool {
+        false
+    }
+
+    fn cwd(&self) -> String {
+        "/app".to_owned()
+    }
+
+    fn puts(&mut self, text: &str) {
+        panic!("no output was expected: {text}")
+    }
+
+    fn ruby(&mut self, _script: &str, _template: &str) -> Option<Result<String, String>> {
+        None
+    }
 }
 
 impl Outside for World {
+    fn world(&self) -> Option<&RefCell<dyn dhow_text::erb::World + '_>> {
+        Some(&self.templates)
+    }
+
     fn file_exists(&self, path: &str) -> bool {
         self.files.contains(&path)
     }

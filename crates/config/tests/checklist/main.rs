@@ -11,4 +11,5 @@ mod registry;
 mod sections;
 mod servers;
 mod texts;
+mod vectors;
 mod whole;

@@ -3,6 +3,7 @@
 use crate::deploy::*;
 use dhow_config::{not_found, overlay_path};
 use dhow_text::diagnostic::Severity;
+use dhow_text::shell::ShellValue;
 
 fn overlaid(base: &str, overlay: &str) -> Result<dhow_config::Loaded, Vec<String>> {
     load_in(&World::default(), base, Some(("st", overlay)))
@@ -31,6 +32,72 @@ fn item_1_04_overlay_paths() {
     ] {
         assert_eq!(overlay_path(base, "st"), overlay);
     }
+}
+
+#[test]
+fn item_1_05_the_destination_is_in_the_environment_of_both_files() {
+    let base = with("env: {clear: {BASE: \"<%= ENV['KAMAL_DESTINATION'] %>\"}}");
+    let overlay = "env: {clear: {OVER: \"<%= ENV['KAMAL_DESTINATION'] %>\"}}";
+    let stale = || {
+        let world = World::default();
+        let name = "KAMAL_DESTINATION".to_owned();
+        world
+            .templates
+            .borrow_mut()
+            .env
+            .insert(name, "stale".to_owned());
+        world
+    };
+    let world = stale();
+    let loaded = load_in(&world, &base, Some(("st", overlay))).unwrap();
+    let st = || ShellValue::Text("st".to_owned());
+    assert_eq!(
+        loaded.config.env.clear,
+        [("BASE".to_owned(), st()), ("OVER".to_owned(), st())]
+    );
+    assert_eq!(world.templates.borrow().env["KAMAL_DESTINATION"], "st");
+    let world = stale();
+    let loaded = load_in(&world, &base, None).unwrap();
+    let none = ShellValue::Text(String::new());
+    assert_eq!(loaded.config.env.clear, [("BASE".to_owned(), none)]);
+    assert!(world.templates.borrow().env.is_empty());
+}
+
+#[test]
+fn item_2_04_tags_in_comments_are_evaluated() {
+    let (class, message) = first_error("# <%= ENV.fetch('NO') %>\nservice: a");
+    assert_eq!(
+        (class.as_str(), message.as_str()),
+        ("KeyError", "key not found: \"NO\"")
+    );
+}
+
+#[test]
+fn item_2_14_variables_of_the_environment_go_from_file_to_file_locals_do_not() {
+    let base = with("# <% ENV['A'] = 'x'; b = 'y' %>");
+    let world = World::default();
+    let overlay = "labels: {a: \"<%= ENV['A'] %>\"}";
+    let loaded = load_in(&world, &base, Some(("st", overlay))).unwrap();
+    assert_eq!(loaded.config.labels[0].1, ShellValue::Text("x".to_owned()));
+    assert!(load_in(&world, &base, Some(("st", "labels: {a: \"<%= b %>\"}"))).is_err());
+}
+
+#[test]
+fn item_2_16_an_unset_variable_is_no_host() {
+    refused(&[(
+        "servers:\n- <%= ENV[\"UNSET\"] %>",
+        "servers/0: should be a string or a hash",
+    )]);
+}
+
+/// A fault in what a tag gave is shown at the tag.
+#[test]
+fn faults_in_rendered_text_point_into_the_template() {
+    let text = format!("# <%= \"several\\nlines\" %>\n{LEAST}app: 1\n");
+    let failure = load_text(&text.replace("several\\nlines", "one")).unwrap_err();
+    let span = failure.diagnostics[0].labels[0].span;
+    assert_eq!(failure.diagnostics[0].message, "unknown key: app");
+    assert_eq!(failure.sources.line_column(span), Some((7, 1)));
 }
 
 #[test]
@@ -278,4 +345,30 @@ fn every_value_in_every_place_is_survived() {
         }
     }
     assert!(loads > 20, "{loads}");
+}
+
+#[test]
+fn tags_without_a_world_are_refused() {
+    struct Nothing;
+    impl dhow_config::Outside for Nothing {
+        fn file_exists(&self, _path: &str) -> bool {
+            false
+        }
+        fn docker_architecture(&self) -> String {
+            "amd64".to_owned()
+        }
+    }
+    let with_base = |base: &str| {
+        dhow_config::load(&dhow_config::Inputs {
+            base: source("config/deploy.yml", base),
+            overlay: None,
+            destination: None,
+            outside: &Nothing,
+        })
+    };
+    assert!(with_base(LEAST).is_ok());
+    assert_eq!(
+        with_base(&with("# <%= 1 %>")).unwrap_err().to_string(),
+        "`config/deploy.yml` has ERB tags, and there is nothing to render them with"
+    );
 }
