@@ -175,7 +175,7 @@ impl Sections {
         if !findings.faulty("builder") {
             let span = root
                 .get("builder")
-                .map_or(Span::nowhere(), |node| node.span);
+                .map_or_else(Span::nowhere, |node| node.span);
             builder::check(map("builder").unwrap_or(&nothing), span, findings);
         }
         if let Some(node) = root.get("env") {

@@ -215,7 +215,7 @@ impl Whole<'_> {
             let text =
                 "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)";
             let span = map_at(self.root, "builder").and_then(|b| b.get("remote"));
-            findings.error("", text, span.map_or(Span::nowhere(), |node| node.span));
+            findings.error("", text, span.map_or_else(Span::nowhere, |node| node.span));
         }
     }
 
@@ -257,11 +257,13 @@ impl Whole<'_> {
     }
 
     fn span_of(&self, key: &str) -> Span {
-        self.root.get(key).map_or(Span::nowhere(), |node| node.span)
+        self.root
+            .get(key)
+            .map_or_else(Span::nowhere, |node| node.span)
     }
 
     fn role_span(&self, name: &str) -> Span {
         let entry = self.entries.iter().find(|entry| entry.name == name);
-        entry.map_or(Span::nowhere(), |entry| entry.key.span)
+        entry.map_or_else(Span::nowhere, |entry| entry.key.span)
     }
 }

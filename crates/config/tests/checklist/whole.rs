@@ -347,6 +347,40 @@ fn every_value_in_every_place_is_survived() {
     assert!(loads > 20, "{loads}");
 }
 
+/// A file cut off anywhere, or with any line gone or twice as deep, ends in a configuration or in diagnostics with places that exist.
+#[test]
+fn damaged_files_are_survived() {
+    let whole = include_str!("../files/rails.yml");
+    let lines: Vec<&str> = whole.lines().collect();
+    let mut texts: Vec<String> = (0..whole.len())
+        .filter_map(|at| whole.get(..at).map(str::to_owned))
+        .collect();
+    for at in 0..lines.len() {
+        let mut without = lines.clone();
+        let line = without.remove(at);
+        texts.push(without.join("\n"));
+        let deeper = format!("  {line}");
+        without.insert(at, &deeper);
+        texts.push(without.join("\n"));
+    }
+    let (mut loads, mut fails) = (0, 0);
+    for text in texts {
+        match load_text(&text) {
+            Ok(_) => loads += 1,
+            Err(failure) => {
+                fails += 1;
+                assert!(!failure.diagnostics.is_empty());
+                for label in failure.diagnostics.iter().flat_map(|d| &d.labels) {
+                    let source = failure.sources.get(label.span.source).unwrap();
+                    let range = label.span.start as usize..label.span.end as usize;
+                    assert!(source.text.get(range).is_some(), "{label:?} in\n{text}");
+                }
+            }
+        }
+    }
+    assert!(loads > 20 && fails > 100, "{loads} {fails}");
+}
+
 #[test]
 fn tags_without_a_world_are_refused() {
     struct Nothing;
