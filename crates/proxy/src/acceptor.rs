@@ -111,7 +111,10 @@ where
     let service =
         service_fn(|request| pipeline::serve(Rc::clone(&core), Rc::clone(&client), request));
     let mut builder = http1::Builder::new();
-    builder.title_case_headers(true).max_buf_size(LARGEST_HEAD);
+    builder
+        .title_case_headers(true)
+        .max_buf_size(LARGEST_HEAD)
+        .max_header_size(LARGEST_HEAD);
     let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
     let mut finishing = false;
     core.stir();

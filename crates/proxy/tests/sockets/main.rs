@@ -1,0 +1,13 @@
+//! The proxy as a process, over real sockets: what operators, targets and clients see of it.
+
+mod buffering;
+mod deploying;
+mod failing;
+mod forwarding;
+mod lifecycle;
+mod logging;
+mod pausing;
+mod support;
+mod switching;
+mod tls;
+mod upgrading;

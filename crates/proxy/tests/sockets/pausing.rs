@@ -1,0 +1,112 @@
+//! Pause, stop and resume.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Origin, Proxy, eventually, get, reply, request};
+
+#[test]
+fn paused_requests_wait_and_go_on() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    proxy.deploy("web", &origin.address, &["--path-prefix=/app"]);
+    proxy.run(&["pause", "web"]).quiet();
+    assert!(proxy.run(&["ls"]).stdout.contains("paused"));
+    assert_eq!(
+        proxy.state()[0]["pause_controller"]["fail_after"],
+        30_000_000_000_i64
+    );
+    let port = proxy.http;
+    let held = std::thread::spawn(move || get(port, "a", "/app/x"));
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!held.is_finished() && origin.seen().is_empty());
+    // Health checks are answered meanwhile, on the stripped path, for GET and HEAD alone.
+    let answer = get(port, "a", "/app/up?x");
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    assert_eq!(request(port, "HEAD", "a", "/app/up", &[], b"").status, 200);
+    let next = Origin::named("next");
+    proxy.deploy("web", &next.address, &["--path-prefix=/app"]);
+    assert!(!held.is_finished());
+    proxy.run(&["resume", "web"]).quiet();
+    assert_eq!(held.join().unwrap().text(), "next");
+    assert_eq!(proxy.state()[0]["pause_controller"]["state"], 0);
+}
+
+#[test]
+fn a_pause_that_lasts_too_long_gives_504() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    proxy.deploy("web", &origin.address, &[]);
+    proxy.run(&["pause", "web", "--max-pause=300ms"]).quiet();
+    let begun = Instant::now();
+    assert_eq!(get(proxy.http, "a", "/").status, 504);
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    proxy.expect_logged("Rejecting request due to expired pause", 1);
+    proxy.run(&["pause", "web", "--max-pause=0s"]).quiet();
+    assert_eq!(get(proxy.http, "a", "/").status, 504);
+}
+
+#[test]
+fn stopped_services_say_so() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    proxy.deploy("web", &origin.address, &[]);
+    proxy.run(&["pause", "web"]).quiet();
+    let port = proxy.http;
+    let held = std::thread::spawn(move || get(port, "a", "/held"));
+    std::thread::sleep(Duration::from_millis(100));
+    proxy
+        .run(&["stop", "web", "--message", "back at <5>"])
+        .quiet();
+    for answer in [held.join().unwrap(), get(port, "a", "/")] {
+        assert_eq!(answer.status, 503);
+        assert!(answer.text().contains("back at &lt;5&gt;"));
+    }
+    proxy.run(&["stop", "web"]).quiet();
+    assert!(
+        get(port, "a", "/")
+            .text()
+            .contains("not available right now")
+    );
+    assert!(origin.seen().is_empty());
+    for command in ["pause", "stop", "resume"] {
+        proxy.run(&[command, "nobody"]).failed("service not found");
+    }
+}
+
+#[test]
+fn pausing_waits_for_requests_and_resuming_ends_the_wait() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|seen, stream| {
+        if seen.path() == "/slow" {
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        reply(stream, "200 OK", &[], b"web")
+    });
+    proxy.deploy("web", &origin.address, &[]);
+    let port = proxy.http;
+    let slow = std::thread::spawn(move || get(port, "a", "/slow"));
+    eventually("it is in flight", || origin.seen().len() == 1);
+    let begun = Instant::now();
+    let pause = proxy.spawn(&["pause", "web"]);
+    std::thread::sleep(Duration::from_millis(200));
+    proxy.run(&["resume", "web"]).quiet();
+    assert_eq!(get(port, "a", "/").text(), "web");
+    assert!(pause.wait_with_output().unwrap().status.success());
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(slow.join().unwrap().text(), "web");
+}
+
+#[test]
+fn stopping_cuts_what_outlasts_the_drain() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|_, _| {
+        std::thread::sleep(Duration::from_secs(10));
+        false
+    });
+    proxy.deploy("web", &origin.address, &[]);
+    let port = proxy.http;
+    let slow = std::thread::spawn(move || get(port, "a", "/slow"));
+    eventually("it is in flight", || origin.seen().len() == 1);
+    proxy.run(&["stop", "web", "--drain-timeout=300ms"]).quiet();
+    assert_eq!(slow.join().unwrap().status, 504);
+}

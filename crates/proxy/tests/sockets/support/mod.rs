@@ -1,0 +1,20 @@
+//! A proxy process, targets with scripted behaviour and a plain HTTP client, all over real sockets.
+
+mod client;
+mod origin;
+mod proxy;
+
+pub(crate) use client::{Answer, Link, get, request, send};
+pub(crate) use origin::{Origin, reply};
+pub(crate) use proxy::Proxy;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `done` says so; fails after ten seconds.
+pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,186 @@
+//! Switching from one target to the next under load, and what becomes of requests in flight.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::{Link, Origin, Proxy, eventually, get, reply};
+
+#[test]
+fn no_request_fails_while_targets_are_switched() {
+    let proxy = Proxy::start();
+    let first = Origin::named("v0");
+    proxy.deploy(
+        "web",
+        &first.address,
+        &["--buffer-requests", "--buffer-responses"],
+    );
+    let done = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(AtomicUsize::new(0));
+    let port = proxy.http;
+    let clients: Vec<_> = (0..8)
+        .map(|number| {
+            let (done, answered) = (done.clone(), answered.clone());
+            std::thread::spawn(move || {
+                let mut link = Link::open(port);
+                let keep_alive = number % 2 == 0;
+                let mut wrong = Vec::new();
+                while !done.load(Ordering::SeqCst) {
+                    if !keep_alive {
+                        link = Link::open(port);
+                    }
+                    // Half of them send bodies, which may not be sent twice.
+                    let request = if number % 4 < 2 {
+                        "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+                    } else {
+                        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+                    };
+                    link.write(request);
+                    match link.try_read(false) {
+                        Some(answer)
+                            if answer.status == 200
+                                && answer.complete
+                                && answer.body.starts_with(b"v") =>
+                        {
+                            answered.fetch_add(1, Ordering::SeqCst);
+                        }
+                        other => {
+                            wrong.push(format!("{other:?}"));
+                            link = Link::open(port);
+                        }
+                    }
+                }
+                wrong
+            })
+        })
+        .collect();
+    let mut old = first;
+    for _ in 0..20 {
+        let next = Origin::start(|_, stream| {
+            std::thread::sleep(Duration::from_millis(2));
+            reply(stream, "200 OK", &[], b"v+")
+        });
+        proxy.deploy(
+            "web",
+            &next.address,
+            &["--buffer-requests", "--buffer-responses"],
+        );
+        // After the deploy has returned nothing may arrive at the old target any more.
+        let before = old.seen().len();
+        std::thread::sleep(Duration::from_millis(30));
+        assert_eq!(old.seen().len(), before);
+        old = next;
+    }
+    done.store(true, Ordering::SeqCst);
+    let wrong: Vec<_> = clients
+        .into_iter()
+        .flat_map(|client| client.join().unwrap())
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} failed, e.g. {}",
+        wrong.len(),
+        wrong[0]
+    );
+    assert!(answered.load(Ordering::SeqCst) > 500, "{answered:?}");
+}
+
+#[test]
+fn a_deploy_waits_for_requests_in_flight() {
+    let proxy = Proxy::start();
+    let old = Origin::start(|seen, stream| {
+        if seen.path() == "/slow" {
+            std::thread::sleep(Duration::from_millis(800));
+        }
+        reply(stream, "200 OK", &[], b"old")
+    });
+    let new = Origin::named("new");
+    proxy.deploy("web", &old.address, &[]);
+    let port = proxy.http;
+    let begun = Instant::now();
+    let slow = std::thread::spawn(move || get(port, "a", "/slow"));
+    eventually("it is in flight", || old.seen().len() == 1);
+    let deploy = proxy.spawn(&["deploy", "web", &format!("--target={}", new.address)]);
+    eventually("traffic has switched", || {
+        get(port, "a", "/").text() == "new"
+    });
+    assert!(begun.elapsed() < Duration::from_millis(700));
+    assert_eq!(slow.join().unwrap().text(), "old");
+    assert!(deploy.wait_with_output().unwrap().status.success());
+    assert!(begun.elapsed() >= Duration::from_millis(800));
+}
+
+#[test]
+fn requests_that_outlast_the_drain_get_504_or_are_cut() {
+    let proxy = Proxy::start();
+    let old = Origin::start(|seen, stream| {
+        if seen.path() == "/half" {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+                .unwrap();
+        }
+        std::thread::sleep(Duration::from_secs(20));
+        false
+    });
+    let new = Origin::named("new");
+    proxy.deploy("web", &old.address, &[]);
+    let port = proxy.http;
+    let silent = std::thread::spawn(move || get(port, "a", "/silent"));
+    let half = std::thread::spawn(move || get(port, "a", "/half"));
+    eventually("both are in flight", || old.seen().len() == 2);
+    let begun = Instant::now();
+    proxy.deploy("web", &new.address, &["--drain-timeout=500ms"]);
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_millis(500) && took < Duration::from_secs(2),
+        "{took:?}"
+    );
+    let silent = silent.join().unwrap();
+    assert_eq!(silent.status, 504);
+    assert!(silent.text().contains("504 — Gateway Timeout"));
+    let half = half.join().unwrap();
+    assert_eq!(
+        (half.status, half.text().as_str(), half.complete),
+        (200, "half", false)
+    );
+    proxy.expect_logged("Request cancelled due to draining", 1);
+    assert_eq!(proxy.request_logged("/silent")["status"], 504);
+    assert_eq!(proxy.request_logged("/half")["status"], 200);
+}
+
+#[test]
+fn deploying_the_same_address_again_drains_the_old_requests() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|seen, stream| {
+        if seen.path() == "/slow" {
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        reply(stream, "200 OK", &[], b"web")
+    });
+    proxy.deploy("web", &origin.address, &[]);
+    let port = proxy.http;
+    let slow = std::thread::spawn(move || get(port, "a", "/slow"));
+    eventually("it is in flight", || origin.seen().len() == 1);
+    proxy.deploy("web", &origin.address, &[]);
+    assert_eq!(slow.join().unwrap().text(), "web");
+    assert_eq!(get(port, "a", "/").text(), "web");
+}
+
+#[test]
+fn removing_lets_requests_finish() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|_, stream| {
+        std::thread::sleep(Duration::from_millis(500));
+        reply(stream, "200 OK", &[], b"web")
+    });
+    proxy.deploy("web", &origin.address, &[]);
+    let port = proxy.http;
+    let slow = std::thread::spawn(move || get(port, "a", "/slow"));
+    eventually("it is in flight", || origin.seen().len() == 1);
+    let begun = Instant::now();
+    proxy.run(&["remove", "web"]).quiet();
+    assert!(begun.elapsed() < Duration::from_millis(300));
+    assert_eq!(get(port, "a", "/").status, 404);
+    assert_eq!(slow.join().unwrap().text(), "web");
+}

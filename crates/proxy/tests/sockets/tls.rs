@@ -1,0 +1,224 @@
+//! HTTPS with a service's own certificate.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+
+use crate::support::{Answer, Link, Origin, Proxy, get, send};
+
+/// Self-signed for `a.com`, made for these tests.
+const CERTIFICATE: &str = include_str!("a.com.cert.pem");
+const KEY: &str = include_str!("a.com.key.pem");
+
+/// Writes certificate and key below the proxy's folder and gives the flags that name them.
+fn certificate(proxy: &Proxy) -> [String; 2] {
+    let (certificate, key) = (proxy.path("cert.pem"), proxy.path("key.pem"));
+    std::fs::write(&certificate, CERTIFICATE).unwrap();
+    std::fs::write(&key, KEY).unwrap();
+    [
+        format!("--tls-certificate-path={}", certificate.display()),
+        format!("--tls-private-key-path={}", key.display()),
+    ]
+}
+
+fn deploy(proxy: &Proxy, service: &str, target: &str, more: &[&str]) {
+    let [certificate, key] = certificate(proxy);
+    let mut args = vec!["--tls", &certificate, &key];
+    args.extend(more);
+    proxy.deploy(service, target, &args);
+}
+
+/// Accepts any certificate; which one it was can be asked afterwards.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::RSA_PSS_SHA256,
+        ]
+    }
+}
+
+type Tls = StreamOwned<ClientConnection, TcpStream>;
+
+/// A handshake; `None` for the name sends none.
+fn dial(port: u16, name: Option<&'static str>) -> std::io::Result<Tls> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+        .with_no_client_auth();
+    config.enable_sni = name.is_some();
+    let server = ServerName::try_from(name.unwrap_or("unnamed")).unwrap();
+    let connection = ClientConnection::new(Arc::new(config), server).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(("127.0.0.1", port)).unwrap());
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(stream)
+}
+
+fn get_tls(port: u16, name: Option<&'static str>, host: &str, path: &str) -> Answer {
+    let mut link = Link::over(dial(port, name).unwrap());
+    link.write(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    link.read()
+}
+
+#[test]
+fn requests_over_tls_and_the_redirect_to_it() {
+    let mut proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
+    for _ in 0..2 {
+        assert_eq!(
+            get_tls(proxy.https, Some("a.com"), "a.com", "/").text(),
+            "web"
+        );
+        assert_eq!(
+            get_tls(proxy.https, Some("A.com"), "a.com", "/").text(),
+            "web"
+        );
+        // Without a name the first TLS host's certificate is used.
+        assert_eq!(get_tls(proxy.https, None, "a.com", "/").text(), "web");
+        let answer = get(proxy.http, "a.com:80", "/x?y");
+        assert_eq!(
+            (answer.status, answer.header("Location")),
+            (301, Some("https://a.com/x?y"))
+        );
+        // And the same after a restart.
+        assert_eq!(proxy.terminate(), 0);
+        proxy.boot();
+    }
+    let seen = origin.seen().remove(0);
+    assert_eq!(seen.all("X-Forwarded-Proto"), ["https"]);
+    assert!(proxy.run(&["ls"]).stdout.contains("yes"));
+    let line = proxy.request_logged("/");
+    assert_eq!(
+        (line["scheme"].as_str(), line["port"].as_u64()),
+        (Some("https"), Some(proxy.https.into()))
+    );
+}
+
+#[test]
+fn forwarding_headers_are_not_trusted_with_tls_unless_asked() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(
+        &proxy,
+        "web",
+        &origin.address,
+        &["--host=a.com", "--tls-redirect=false"],
+    );
+    let answer = send(
+        proxy.http,
+        "GET / HTTP/1.1\r\nHost: a.com\r\nX-Forwarded-Proto: https\r\n\r\n",
+    );
+    assert_eq!(answer.text(), "web");
+    assert_eq!(origin.seen()[0].all("X-Forwarded-Proto"), ["http"]);
+}
+
+#[test]
+fn names_nobody_serves_fail_and_plain_services_refuse() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
+    proxy.deploy("plain", &origin.address, &["--host=p.com"]);
+    assert!(dial(proxy.https, Some("b.com")).is_err());
+    assert!(dial(proxy.https, Some("p.com")).is_err());
+    assert_eq!(
+        get_tls(proxy.https, Some("a.com"), "p.com", "/").status,
+        503
+    );
+    assert!(!proxy.log().is_empty());
+    let mut stream = TcpStream::connect(("127.0.0.1", proxy.https)).unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a.com\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap_or_default();
+    assert!(
+        answer.starts_with("HTTP/1.0 400 Bad Request\r\n")
+            && answer.contains("Client sent an HTTP request to an HTTPS server.")
+    );
+}
+
+#[test]
+fn a_service_below_a_tls_root_follows_it() {
+    let proxy = Proxy::start();
+    let (root, api) = (Origin::named("root"), Origin::named("api"));
+    deploy(&proxy, "root", &root.address, &["--host=a.com"]);
+    proxy.deploy("api", &api.address, &["--host=a.com", "--path-prefix=/api"]);
+    assert_eq!(
+        get_tls(proxy.https, Some("a.com"), "a.com", "/api/x").text(),
+        "api"
+    );
+    assert_eq!(get(proxy.http, "a.com", "/api").status, 301);
+    assert_eq!(proxy.state()[0]["options"]["tls_enabled"], true);
+    proxy.run(&["rm", "root"]).quiet();
+    assert_eq!(get(proxy.http, "a.com", "/api").text(), "api");
+}
+
+#[test]
+fn certificates_that_cannot_be_served_are_refused() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    let [certificate, key] = certificate(&proxy);
+    let target = format!("--target={}", origin.address);
+    let swapped = [
+        key.replace("private-key", "certificate"),
+        certificate.replace("certificate", "private-key"),
+    ];
+    let missing = [certificate.replace("cert.pem", "none.pem"), key];
+    for [certificate, key] in [swapped, missing] {
+        let details = proxy
+            .run(&[
+                "deploy",
+                "web",
+                &target,
+                "--tls",
+                "--host=a.com",
+                &certificate,
+                &key,
+            ])
+            .failed("unable to load certificate");
+        assert_eq!(details.len(), 1);
+    }
+    assert!(!proxy.state_file().exists());
+}

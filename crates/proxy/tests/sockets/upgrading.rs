@@ -1,0 +1,126 @@
+//! Switching protocols.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::{Answer, Link, Origin, Proxy, eventually, get, reply};
+
+/// Agrees to any upgrade and echoes from then on.
+fn echoing() -> Origin {
+    Origin::start(|seen, stream| {
+        let Some(protocol) = seen.header("Upgrade") else {
+            return reply(stream, "200 OK", &[], b"plain");
+        };
+        assert_eq!(seen.header("Connection"), Some("Upgrade"));
+        let head = format!(
+            "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\nSec-WebSocket-Accept: x\r\n\r\nearly"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut buffer = [0; 4096];
+        while let Ok(size @ 1..) = stream.read(&mut buffer) {
+            stream.write_all(&buffer[..size]).unwrap();
+        }
+        false
+    })
+}
+
+fn upgrade(port: u16, protocol: &str) -> (Link<TcpStream>, Answer) {
+    let mut link = Link::open(port);
+    link.write(format!("GET /socket HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: {protocol}\r\n\r\n"));
+    let answer = link.read();
+    (link, answer)
+}
+
+fn read(link: &mut Link<TcpStream>, size: usize) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    link.reader.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn bytes_go_both_ways_buffered_or_not() {
+    let proxy = Proxy::start();
+    let origin = echoing();
+    let tight = [
+        "--buffer-requests",
+        "--buffer-responses",
+        "--max-request-body=2",
+        "--max-response-body=2",
+    ];
+    for options in [&[][..], &tight] {
+        proxy.deploy("web", &origin.address, options);
+        for protocol in ["websocket", "other/1.0"] {
+            let (mut link, answer) = upgrade(proxy.http, protocol);
+            assert_eq!(answer.status, 101);
+            assert_eq!(answer.header("Upgrade"), Some(protocol));
+            assert_eq!(answer.header("Connection"), Some("Upgrade"));
+            assert_eq!(answer.header("Sec-Websocket-Accept"), Some("x"));
+            assert_eq!(read(&mut link, 5), b"early");
+            for size in [1, 1000, 30_000] {
+                let message = vec![b'm'; size];
+                link.write(&message);
+                assert_eq!(read(&mut link, size), message);
+            }
+        }
+    }
+    let line = proxy.request_logged("/socket");
+    assert_eq!(
+        (
+            line["status"].as_i64(),
+            line["resp_content_length"].as_i64()
+        ),
+        (Some(101), Some(0))
+    );
+    // The limits are for ordinary responses.
+    assert_eq!(get(proxy.http, "a", "/").status, 500);
+}
+
+#[test]
+fn closing_one_side_closes_the_other() {
+    let proxy = Proxy::start();
+    let origin = echoing();
+    proxy.deploy("web", &origin.address, &[]);
+    let (mut link, _) = upgrade(proxy.http, "websocket");
+    read(&mut link, 5);
+    drop(link);
+    assert_eq!(proxy.request_logged("/socket")["status"], 101);
+    let begun = Instant::now();
+    proxy.deploy("web", &origin.address, &[]);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn open_ones_live_until_the_drain_runs_out() {
+    let proxy = Proxy::start();
+    let (old, new) = (echoing(), Origin::named("new"));
+    proxy.deploy("web", &old.address, &[]);
+    let (mut link, _) = upgrade(proxy.http, "websocket");
+    read(&mut link, 5);
+    let begun = Instant::now();
+    let deploy = proxy.spawn(&[
+        "deploy",
+        "web",
+        &format!("--target={}", new.address),
+        "--drain-timeout=1s",
+    ]);
+    eventually("traffic has switched", || {
+        get(proxy.http, "a", "/").text() == "new"
+    });
+    link.write("still here");
+    assert_eq!(read(&mut link, 10), b"still here");
+    assert!(deploy.wait_with_output().unwrap().status.success());
+    assert!(begun.elapsed() >= Duration::from_secs(1) && begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(link.reader.read(&mut [0; 1]).unwrap_or(0), 0);
+}
+
+#[test]
+fn a_refused_upgrade_is_an_ordinary_response() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|_, stream| reply(stream, "426 Upgrade Required", &[], b"no"));
+    proxy.deploy("web", &origin.address, &[]);
+    let (mut link, answer) = upgrade(proxy.http, "websocket");
+    assert_eq!((answer.status, answer.text().as_str()), (426, "no"));
+    link.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(link.read().status, 426);
+}
