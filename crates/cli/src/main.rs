@@ -1,2 +1,31 @@
-//! The `dhow` binary.
-fn main() {}
+//! The `dhow` binary: the deployer, and the proxy when it is called `kamal-proxy`.
+//!
+//! In: everything the outside world has to say, read here and in [`edge`] only. Out: an exit code. The commands themselves are in
+//! [`commands`], one file a verb.
+
+mod args;
+mod build;
+mod commands;
+mod connect;
+mod edge;
+mod failed;
+mod files;
+mod git;
+mod job;
+mod lock;
+mod output;
+mod prompt;
+mod proxy_binary;
+mod secrets;
+mod terminal;
+mod world;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let edge = edge::Edge::gather();
+    if edge.called_as("kamal-proxy") {
+        return dhow_proxy::main_with(edge.proxy_arguments(), &edge.proxy_environment());
+    }
+    commands::dispatch(&edge)
+}

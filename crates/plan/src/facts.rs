@@ -112,7 +112,7 @@ impl HostFacts {
                 Some(("C", fields)) => facts
                     .containers
                     .push(container(fields).ok_or_else(unreadable)?),
-                Some(("I", json)) => {
+                Some(("I", json)) if !json.is_empty() => {
                     let seen: Inspected = serde_json::from_str(json).map_err(|_| unreadable())?;
                     facts.add(seen);
                 }

@@ -93,7 +93,9 @@ impl Demux {
                         Some(Piece::Text(step, text)) if index == STDOUT => {
                             signals.push(Signal::Stdout { step, text });
                         }
-                        Some(Piece::Text(step, text)) => signals.push(Signal::Stderr { step, text }),
+                        Some(Piece::Text(step, text)) => {
+                            signals.push(Signal::Stderr { step, text })
+                        }
                         Some(Piece::Frame(Frame::Start(step))) => {
                             if self.started != Some(step) {
                                 self.started = Some(step);
@@ -106,7 +108,9 @@ impl Demux {
             }
             let [out, err] = &mut self.lanes;
             match (out.waits, err.waits) {
-                (Some(Frame::End(step, exit)), Some(_)) => signals.push(Signal::Ended { step, exit }),
+                (Some(Frame::End(step, exit)), Some(_)) => {
+                    signals.push(Signal::Ended { step, exit })
+                }
                 (Some(Frame::Batch(status)), Some(_)) => signals.push(Signal::Batch { status }),
                 _ => return signals,
             }
@@ -187,7 +191,9 @@ impl Lane {
     /// Takes so many bytes as text. Bytes outside any step (a login banner, a shell's complaint) belong to the next one.
     fn text(&mut self, length: usize) {
         if length > 0 {
-            let step = self.step.unwrap_or_else(|| self.ended.map_or(0, |ended| ended + 1));
+            let step = self
+                .step
+                .unwrap_or_else(|| self.ended.map_or(0, |ended| ended + 1));
             let text = self.buffer.drain(..length).collect();
             self.pieces.push_back(Piece::Text(step, text));
         }
@@ -269,10 +275,16 @@ mod tests {
         assert_eq!(
             both,
             [
-                Signal::Stderr { step: 0, text: text("late") },
+                Signal::Stderr {
+                    step: 0,
+                    text: text("late")
+                },
                 Signal::Ended { step: 0, exit: 0 },
                 Signal::Started { step: 1 },
-                Signal::Stdout { step: 1, text: text("next") },
+                Signal::Stdout {
+                    step: 1,
+                    text: text("next")
+                },
             ]
         );
     }

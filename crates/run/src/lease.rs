@@ -1,34 +1,39 @@
-//! The deploy lock, held by a small `sh` on the primary host for as long as this process wants it.
+//! The deploy lock, held by a small program on the primary host for as long as this process wants it.
 //!
-//! In: who asks, and the text for Kamal's `details`. Out: a [`Lease`] that is renewed every 10 s in the background. The lock goes
-//! away when it is released, when this process or its connection ends however it ends, and 30 s after the last renewal at the
-//! latest. Beside Kamal's `details` lies `lease` (`owner`, `host`, `pid`, `holder`, `expiry`), by which the next deployer knows a
-//! dead lock from a live one; a lock without it (Kamal's, or one taken by hand) is never broken.
+//! In: who asks, and what the lock says about itself. Out: a [`Lease`] that is renewed in the background. The lock goes away when it
+//! is released, when this process or its connection ends however it ends, and when renewals stop coming. The program, and why it
+//! can't end somebody else's lock, is [`dhow_commands::lock::lease`].
 
 use std::time::Duration;
 
+use dhow_commands::lock::lease::{self as words, Reply};
+use dhow_config::Config;
 use dhow_ssh::{Event as Said, Exec, ExecOptions, Session, Stdin};
-use dhow_text::shell::single_quote;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::event::Failure;
 use crate::failure::from_ssh;
 
-/// Time between two renewals; a third of what a lease lasts.
-const BEAT: Duration = Duration::from_secs(10);
+/// Time between two renewals.
+const BEAT: Duration = Duration::from_secs(words::RENEW_EVERY as u64);
+/// A live holder's lease never has less than this left, in seconds: one that has missed a renewal will most likely run out.
+const MISSED: u64 = (words::SECONDS - words::RENEW_EVERY - 2) as u64;
+/// A deployer that was just killed takes its lock with it, but not in the same instant.
+const GRACE: Duration = Duration::from_millis(1500);
 
 /// Who asks for the lock, and what it will say.
 #[derive(Clone, Debug)]
-pub struct LeaseRequest {
-    /// `.kamal/lock-<service>[-<destination>]`
-    pub directory: String,
-    /// The content of `details`: base64 with line feeds, as Kamal writes it.
-    pub details: String,
+pub struct LeaseRequest<'r> {
+    /// The deploy file, which names the lock.
+    pub config: &'r Config,
+    /// What Kamal's `details` will hold, not yet encoded.
+    pub details: &'r str,
     /// The person.
-    pub owner: String,
+    pub owner: &'r str,
     /// The machine this process runs on.
-    pub host: String,
+    pub host: &'r str,
     /// This process.
     pub pid: u32,
 }
@@ -51,28 +56,18 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lock, or says who has it. Waits at most 30 s for a dead holder. Costs one exchange.
-    pub async fn acquire(session: &Session, request: &LeaseRequest) -> Result<Self, Refused> {
-        let failed = |error| Refused::Failed(from_ssh(&error));
-        let exec = session.exec("sh", &ExecOptions::default()).await;
-        let mut exec = exec.map_err(failed)?;
-        let mut answer = Answer::default();
-        let Some(mut stdin) = exec.stdin() else {
-            return Err(answer.refused(request));
-        };
-        stdin.write(script(request).into()).await.map_err(failed)?;
+    /// Takes the lock, or says who has it. Waits for a dead holder's lease to run out, 30 s at most. Costs one exchange, and one
+    /// more for each look at somebody else's lock.
+    pub async fn acquire(session: &Session, request: &LeaseRequest<'_>) -> Result<Self, Refused> {
+        let started = Instant::now();
         loop {
-            match exec.next().await {
-                Some(Said::Stdout(bytes)) => {
-                    answer.stdout.push_str(&String::from_utf8_lossy(&bytes))
-                }
-                Some(Said::Stderr(bytes)) => {
-                    answer.stderr.push_str(&String::from_utf8_lossy(&bytes))
-                }
-                None => return Err(answer.refused(request)),
-            }
-            if answer.stdout.ends_with("taken\n") {
-                return Ok(Self::kept(exec, stdin));
+            match attempt(session, request).await? {
+                Attempt::Taken(exec, stdin) => return Ok(Self::kept(exec, stdin)),
+                Attempt::Busy { seconds, details } => match seconds {
+                    Some(left) if left < MISSED => sleep(Duration::from_secs(1)).await,
+                    Some(_) if started.elapsed() < GRACE => sleep(Duration::from_millis(300)).await,
+                    _ => return Err(Refused::Held(details)),
+                },
             }
         }
     }
@@ -85,10 +80,11 @@ impl Lease {
     /// Gives the lock back and waits until the host has said so.
     pub async fn release(mut self) {
         if let Some(release) = self.release.take() {
+            // A keeper that has ended already has nothing to give back.
             let _ = release.send(());
         }
         if let Some(keeper) = self.keeper.take() {
-            let _ = tokio::time::timeout(BEAT, keeper).await;
+            let _ = timeout(BEAT, keeper).await;
         }
     }
 
@@ -112,6 +108,64 @@ impl Drop for Lease {
     }
 }
 
+enum Attempt {
+    Taken(Exec, Stdin),
+    Busy {
+        seconds: Option<u64>,
+        details: String,
+    },
+}
+
+async fn attempt(session: &Session, request: &LeaseRequest<'_>) -> Result<Attempt, Refused> {
+    let failed = |error| Refused::Failed(from_ssh(&error));
+    let token = format!("{:016x}", getrandom::u64().unwrap_or_default());
+    let lease = words::Lease {
+        owner: request.owner,
+        host: request.host,
+        pid: request.pid,
+        token: &token,
+        seconds: words::SECONDS,
+    };
+    let program = words::hold(request.config, request.details, &lease).real() + "\n";
+    let exec = session.exec("sh", &ExecOptions::default()).await;
+    let mut exec = exec.map_err(failed)?;
+    let Some(mut stdin) = exec.stdin() else {
+        return Err(cannot("the shell has no standard input"));
+    };
+    stdin.write(program.into()).await.map_err(failed)?;
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    while let Some(said) = exec.next().await {
+        match said {
+            Said::Stdout(bytes) => stdout.push_str(&String::from_utf8_lossy(&bytes)),
+            Said::Stderr(bytes) => stderr.push_str(&String::from_utf8_lossy(&bytes)),
+        }
+        let first = stdout.split_once('\n').map(|(line, _)| line);
+        if first.and_then(Reply::parse) == Some(Reply::Held) {
+            return Ok(Attempt::Taken(exec, stdin));
+        }
+    }
+    let (first, rest) = stdout.split_once('\n').unwrap_or((&stdout, ""));
+    match Reply::parse(first) {
+        Some(Reply::Busy { seconds }) => Ok(Attempt::Busy {
+            seconds,
+            details: rest.trim_end().to_owned(),
+        }),
+        _ => Err(cannot(&format!("{rest}{stderr}"))),
+    }
+}
+
+fn cannot(reason: &str) -> Refused {
+    let reason = reason.trim();
+    let mut failure = Failure::new("SSHKit::Command::Failed", "the deploy lock can't be taken");
+    failure.output = if reason.is_empty() {
+        "the host said nothing"
+    } else {
+        reason
+    }
+    .to_owned();
+    Refused::Failed(failure)
+}
+
 /// Renews until told to stop, then waits for the holder's goodbye.
 async fn keep(
     mut exec: Exec,
@@ -122,28 +176,30 @@ async fn keep(
     let mut beat = tokio::time::interval(BEAT);
     beat.tick().await;
     let mut releasing = false;
+    let mut said = String::new();
     loop {
         tokio::select! {
             _ = &mut released, if !releasing => {
                 releasing = true;
-                if stdin.write("release\n".into()).await.is_err() {
+                if stdin.write(words::RELEASE.into()).await.is_err() {
                     return;
                 }
             }
             _ = beat.tick(), if !releasing => {
-                if stdin.write("beat\n".into()).await.is_err() {
+                if stdin.write(words::RENEW.into()).await.is_err() {
                     tell.send_replace(true);
                     return;
                 }
             }
-            said = exec.next() => match said {
+            event = exec.next() => match event {
                 Some(Said::Stdout(bytes)) => {
-                    let text = String::from_utf8_lossy(&bytes);
-                    if text.contains("lost") {
-                        tell.send_replace(true);
-                    }
-                    if text.contains("released") {
-                        return;
+                    said.push_str(&String::from_utf8_lossy(&bytes));
+                    match said.lines().find_map(Reply::parse) {
+                        Some(Reply::Lost) => {
+                            tell.send_replace(true);
+                        }
+                        Some(Reply::Released) => return,
+                        _ => {}
                     }
                 }
                 Some(Said::Stderr(_)) => {}
@@ -154,207 +210,6 @@ async fn keep(
                     return;
                 }
             },
-        }
-    }
-}
-
-fn script(request: &LeaseRequest) -> String {
-    let variables = [
-        ("dhow_lock", request.directory.clone()),
-        ("dhow_details", request.details.clone()),
-        ("dhow_owner", request.owner.replace('\n', " ")),
-        ("dhow_host", request.host.replace('\n', " ")),
-        ("dhow_pid", request.pid.to_string()),
-    ];
-    let mut text = String::new();
-    for (name, value) in variables {
-        text.push_str(name);
-        text.push('=');
-        text.push_str(&single_quote(&value));
-        text.push('\n');
-    }
-    text + include_str!("lease.sh")
-}
-
-#[derive(Default)]
-struct Answer {
-    stdout: String,
-    stderr: String,
-}
-
-impl Answer {
-    fn refused(&self, request: &LeaseRequest) -> Refused {
-        match self.stdout.split_once("held\n") {
-            Some((_, details)) => Refused::Held(details.trim_end().to_owned()),
-            None => {
-                let text = self.stderr.trim();
-                let reason = if text.is_empty() {
-                    "the host said nothing"
-                } else {
-                    text
-                };
-                let mut failure = Failure::new(
-                    "SSHKit::Command::Failed",
-                    format!("the deploy lock `{}` can't be taken", request.directory),
-                );
-                failure.output = reason.to_owned();
-                Refused::Failed(failure)
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{BufRead, BufReader, Write};
-    use std::process::{Child, ChildStdout, Command, Stdio};
-
-    use super::*;
-
-    /// A holder in a directory of its own, without SSH around it.
-    struct Holder {
-        child: Child,
-        out: BufReader<ChildStdout>,
-    }
-
-    impl Holder {
-        fn start(shell: &str, home: &std::path::Path) -> Self {
-            let request = LeaseRequest {
-                directory: ".kamal/lock-app".into(),
-                details: "TG9ja2VkIGJ5OiBtZQ==\n".into(),
-                owner: "it's me".into(),
-                host: "here".into(),
-                pid: 1,
-            };
-            let mut child = Command::new(shell)
-                .current_dir(home)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            let text = script(&request);
-            child
-                .stdin
-                .as_mut()
-                .unwrap()
-                .write_all(text.as_bytes())
-                .unwrap();
-            let out = BufReader::new(child.stdout.take().unwrap());
-            Self { child, out }
-        }
-
-        fn line(&mut self) -> String {
-            let mut line = String::new();
-            self.out.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
-        }
-
-        fn say(&mut self, text: &str) {
-            self.child
-                .stdin
-                .as_mut()
-                .unwrap()
-                .write_all(text.as_bytes())
-                .unwrap();
-        }
-    }
-
-    const SHELLS: [&str; 2] = ["dash", "bash"];
-
-    #[test]
-    fn a_lock_is_taken_renewed_and_released() {
-        for shell in SHELLS {
-            let home = tempfile::tempdir().unwrap();
-            let lock = home.path().join(".kamal/lock-app");
-            let mut holder = Holder::start(shell, home.path());
-            assert_eq!(holder.line(), "taken", "{shell}");
-            let details = std::fs::read_to_string(lock.join("details")).unwrap();
-            assert_eq!(details, "TG9ja2VkIGJ5OiBtZQ==\n");
-            assert!(
-                std::fs::read_to_string(lock.join("lease"))
-                    .unwrap()
-                    .contains("owner=it's me\n")
-            );
-            holder.say("beat\n");
-            assert_eq!(holder.line(), "renewed");
-            holder.say("release\n");
-            assert_eq!(holder.line(), "released");
-            assert!(!lock.exists());
-            assert!(holder.child.wait().unwrap().success());
-        }
-    }
-
-    #[test]
-    fn the_lock_goes_with_its_deployer() {
-        for shell in SHELLS {
-            let home = tempfile::tempdir().unwrap();
-            let mut holder = Holder::start(shell, home.path());
-            assert_eq!(holder.line(), "taken");
-            drop(holder.child.stdin.take());
-            holder.child.wait().unwrap();
-            assert!(!home.path().join(".kamal/lock-app").exists(), "{shell}");
-        }
-    }
-
-    #[test]
-    fn a_live_lock_is_respected_and_shown() {
-        for shell in SHELLS {
-            let home = tempfile::tempdir().unwrap();
-            let mut first = Holder::start(shell, home.path());
-            assert_eq!(first.line(), "taken");
-            let mut second = Holder::start(shell, home.path());
-            assert_eq!(second.line(), "held");
-            assert_eq!(second.line(), "Locked by: me");
-            first.say("beat\n");
-            assert_eq!(first.line(), "renewed", "{shell}");
-            first.say("release\n");
-            assert_eq!(first.line(), "released");
-        }
-    }
-
-    #[test]
-    fn a_dead_holders_lock_is_broken_by_the_next() {
-        for shell in SHELLS {
-            let home = tempfile::tempdir().unwrap();
-            let mut first = Holder::start(shell, home.path());
-            assert_eq!(first.line(), "taken");
-            first.child.kill().unwrap();
-            first.child.wait().unwrap();
-            let mut second = Holder::start(shell, home.path());
-            assert_eq!(second.line(), "taken", "{shell}");
-            second.say("release\n");
-            assert_eq!(second.line(), "released");
-        }
-    }
-
-    #[test]
-    fn a_lock_without_a_lease_is_never_broken() {
-        for shell in SHELLS {
-            let home = tempfile::tempdir().unwrap();
-            let lock = home.path().join(".kamal/lock-app");
-            std::fs::create_dir_all(&lock).unwrap();
-            std::fs::write(lock.join("details"), "TG9ja2VkIGJ5OiBtZQ==\n").unwrap();
-            let mut holder = Holder::start(shell, home.path());
-            assert_eq!(holder.line(), "held", "{shell}");
-            assert!(lock.join("details").exists());
-        }
-    }
-
-    #[test]
-    fn somebody_elses_lock_survives_our_goodbye() {
-        for shell in SHELLS {
-            let home = tempfile::tempdir().unwrap();
-            let lock = home.path().join(".kamal/lock-app");
-            let mut holder = Holder::start(shell, home.path());
-            assert_eq!(holder.line(), "taken");
-            std::fs::remove_dir_all(&lock).unwrap();
-            std::fs::create_dir(&lock).unwrap();
-            std::fs::write(lock.join("details"), "eA==\n").unwrap();
-            holder.say("beat\n");
-            assert_eq!(holder.line(), "lost", "{shell}");
-            holder.child.wait().unwrap();
-            assert!(lock.join("details").exists());
         }
     }
 }

@@ -72,7 +72,7 @@ impl Local {
 
     /// Runs one program and waits for it.
     pub async fn program(&self, program: &Program<'_>, sink: &Sink) -> Result<Ended, Failure> {
-        let command = program.argv.join(" ");
+        let command = shown(program.argv);
         let id = step_id();
         let started = Instant::now();
         sink.emit(EventKind::StepStarted {
@@ -132,7 +132,7 @@ impl Local {
                 if ended.exit == 0 || tolerated {
                     Ok(())
                 } else {
-                    Err(from_step(&argv.join(" "), ended.exit, &ended.both))
+                    Err(from_step(&shown(argv), ended.exit, &ended.both))
                 }
             }
         }
@@ -225,6 +225,14 @@ impl Local {
             stdout: stdout.into_inner().unwrap_or_default(),
             both: both.into_inner().unwrap_or_default(),
         })
+    }
+}
+
+/// A program as people would type it: a line for the shell is shown without the shell.
+fn shown(argv: &[String]) -> String {
+    match argv {
+        [sh, dash_c, line] if sh == "sh" && dash_c == "-c" => line.clone(),
+        words => words.join(" "),
     }
 }
 

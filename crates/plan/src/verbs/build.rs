@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use dhow_commands::builder::clone::Clone as Copy;
+use dhow_commands::builder::clone::LocalClone;
 use dhow_commands::builder::{BuildOptions, ImageBuilder, Kind, Output};
 use dhow_commands::{docker, registry};
 use dhow_config::Config;
@@ -100,15 +100,20 @@ pub fn uncommitted(status: &str, from_copy: bool) -> Option<String> {
 }
 
 /// The copy of the repository that is built; none if the work tree itself is (`builder.context`, or no repository).
-pub fn copy(config: &Config, temporary: &str, root: Option<&str>, cwd: &str) -> Option<Copy> {
+pub fn copy(config: &Config, temporary: &str, root: Option<&str>, cwd: &str) -> Option<LocalClone> {
     if config.builder.context.is_some() {
         return None;
     }
-    Some(Copy::new(temporary, &config.service, root?, cwd))
+    Some(LocalClone::new(temporary, &config.service, root?, cwd))
 }
 
 /// What is wrong with a copy. `status` and `revision` are what git printed there.
-pub fn copy_trouble(copy: &Copy, status: &str, revision: &str, wanted: &str) -> Option<String> {
+pub fn copy_trouble(
+    copy: &LocalClone,
+    status: &str,
+    revision: &str,
+    wanted: &str,
+) -> Option<String> {
     let directory = &copy.build_directory;
     let (status, revision) = (status.trim(), revision.trim());
     if !status.is_empty() {
@@ -220,7 +225,7 @@ pub fn outline(
     context: &Context<'_>,
     builder: &ImageBuilder<'_>,
     wanted: Wanted<'_>,
-    copied: Option<&Copy>,
+    copied: Option<&LocalClone>,
 ) -> Result<Vec<Stage>, PlanError> {
     let mut stages = Vec::new();
     let mut steps = vec![check_docker()];

@@ -8,6 +8,13 @@ use crate::step::Stage;
 /// App, then the proxy unless other apps use it (`apps_elsewhere`), then the registry session.
 pub fn remove(context: &Context<'_>, facts: &Facts, apps_elsewhere: bool) -> Vec<Stage> {
     let mut stages = app::remove(context, facts);
+    stages.extend(after_app(context, apps_elsewhere));
+    stages
+}
+
+/// What follows once the app itself is gone.
+pub fn after_app(context: &Context<'_>, apps_elsewhere: bool) -> Vec<Stage> {
+    let mut stages = Vec::new();
     if !apps_elsewhere {
         stages.extend(proxy::remove(context));
     }

@@ -180,7 +180,7 @@ fn item_229_a_copy_only_of_a_repository_and_without_a_context() {
 
 #[test]
 fn item_229_a_copy_is_looked_at() {
-    let copy = Copy::new("/tmp", "app", "/srv/app", "/srv/app");
+    let copy = LocalClone::new("/tmp", "app", "/srv/app", "/srv/app");
     let directory = copy.build_directory.clone();
     assert_eq!(copy_trouble(&copy, "\n", "abc\n", "abc"), None);
     assert_eq!(
@@ -295,7 +295,7 @@ fn item_234_secrets_and_arguments_go_by_environment() {
 #[test]
 fn the_outline_is_the_whole_story_in_order() {
     let config = config(HUB, "");
-    let copy = Copy::new("/tmp", "app", "/srv/app", "/srv/app");
+    let copy = LocalClone::new("/tmp", "app", "/srv/app", "/srv/app");
     let stages = with(&config, &secrets(), |c, b| outline(c, b, PUSH, Some(&copy))).unwrap();
     let lines: Vec<String> = stages
         .iter()

@@ -1,0 +1,290 @@
+//! One file a verb, and the way from the command line to it.
+
+mod app;
+mod deploy;
+mod local;
+mod locks;
+mod looks;
+mod proxy;
+mod registry;
+mod remove;
+mod server;
+
+use std::process::ExitCode;
+
+use dhow_config::Loaded;
+use dhow_run::{EventKind, Failed, Sink};
+use dhow_text::redact::{Redactor, Secret};
+
+use crate::args::{self, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Server};
+use crate::edge::Edge;
+use crate::git::Git;
+use crate::job::{self, Job, Needs, Parts};
+use crate::{files, output, secrets};
+
+/// Reads the command line and does what it says.
+pub(crate) fn dispatch(edge: &Edge) -> ExitCode {
+    let width = edge.terminal().map_or(80, |terminal| terminal.width);
+    let alias = |query: &AliasQuery| {
+        let file = query.config_file.as_deref().unwrap_or("config/deploy.yml");
+        files::raw(edge, file, query.destination.as_deref()).map(|raw| raw.alias(&query.name))
+    };
+    let invocation = match args::parse(&edge.args, width, alias) {
+        Ok(Parsed::Run(invocation)) => invocation,
+        Ok(Parsed::Show(page)) => {
+            local::print(&page);
+            return ExitCode::SUCCESS;
+        }
+        Err(ArgsError::Usage(text)) => {
+            local::complain(&text);
+            return ExitCode::FAILURE;
+        }
+        Err(ArgsError::Alias(failure)) => return local::show_diagnostics(edge, &failure),
+    };
+    run(edge, &invocation)
+}
+
+fn run(edge: &Edge, invocation: &Invocation) -> ExitCode {
+    if let Some(code) = local::without_deploy_file(edge, invocation) {
+        return code;
+    }
+    let loaded = match files::load(edge, &invocation.global) {
+        Ok(loaded) => loaded,
+        Err(failure) => return local::show_diagnostics(edge, &failure),
+    };
+    local::show_warnings(edge, &invocation.global, &loaded);
+    if let Some(code) = local::with_deploy_file(edge, invocation, &loaded) {
+        return code;
+    }
+    // One thread: a deployer waits, it does not compute.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(on_hosts(edge, invocation, &loaded)),
+        Err(error) => {
+            local::complain(&format!("dhow: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A command that connects to hosts.
+async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> ExitCode {
+    let global = &invocation.global;
+    let prepared = prepare(edge, invocation, loaded);
+    let (secrets, all_secrets, key_data) = match &prepared {
+        Ok((_, secrets, all, keys)) => (secrets.clone(), all.clone(), keys.clone()),
+        Err(_) => Default::default(),
+    };
+    let mut hidden = job::sensitive(loaded, &secrets, &all_secrets);
+    hidden.extend(key_data.iter().cloned());
+    let redactor = if global.dry_run {
+        Redactor::default()
+    } else {
+        Redactor::new(hidden)
+    };
+    let (output, sink) = output::start(edge, global, redactor);
+
+    let result = match prepared {
+        Ok((targets, secrets, all_secrets, key_data)) => {
+            let parts = Parts {
+                edge,
+                global,
+                git: Git::new(edge),
+                targets,
+                secrets,
+                all_secrets,
+                key_data,
+                sink: sink.clone(),
+                command: invocation.path.clone(),
+            };
+            started(&sink, invocation, &parts);
+            work(Job::new(parts), &invocation.command).await
+        }
+        Err(failed) => {
+            started_without_hosts(&sink, invocation);
+            Ended::from(Err(failed), &sink)
+        }
+    };
+    sink.emit(EventKind::CommandFinished {
+        ok: result.exit == 0,
+        seconds: sink.started().elapsed().as_secs_f64(),
+        exit: result.exit,
+    });
+    output.finish().await;
+    ExitCode::from(u8::try_from(result.exit).unwrap_or(1))
+}
+
+/// How a command ended.
+struct Ended {
+    exit: i32,
+}
+
+impl Ended {
+    fn from(result: Result<i32, Failed>, sink: &Sink) -> Self {
+        match result {
+            Ok(exit) => Self { exit },
+            Err(failed) => {
+                for (host, failure) in failed.hosts {
+                    if host.is_none() {
+                        sink.emit(EventKind::Failed { failure });
+                    }
+                }
+                Self { exit: 1 }
+            }
+        }
+    }
+}
+
+/// Runs the command until it ends or is interrupted. Interrupted, it lets go of everything at once: connections end, and with them
+/// the lock and whatever waits on the hosts.
+async fn work(job: Job<'_>, command: &Command) -> Ended {
+    let mut interrupt = signal(tokio::signal::unix::SignalKind::interrupt());
+    let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
+    let interrupted = async {
+        tokio::select! {
+            () = received(&mut interrupt) => 130,
+            () = received(&mut terminate) => 143,
+        }
+    };
+    let ended = tokio::select! {
+        result = verb(&job, command) => Ended::from(result, &job.sink),
+        exit = interrupted => {
+            let failure = dhow_run::Failure::new("Interrupt", "interrupted")
+                .hinted("the old version goes on serving where the new one was not yet healthy; running the same command again finishes the job");
+            job.sink.emit(EventKind::Failed { failure });
+            Ended { exit }
+        }
+    };
+    // What is said last (the lock's release, closed channels) needs a moment on the wire; a dead network must not hold us up.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(3), job.fleet.close()).await;
+    ended
+}
+
+fn signal(kind: tokio::signal::unix::SignalKind) -> Option<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(kind).ok()
+}
+
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn verb(job: &Job<'_>, command: &Command) -> Result<i32, Failed> {
+    let done = match command {
+        Command::Setup(options) => deploy::setup(job, options).await,
+        Command::Deploy(options) => deploy::deploy(job, options, false).await,
+        Command::Redeploy(options) => deploy::deploy(job, options, true).await,
+        Command::Rollback(options) => deploy::rollback(job, options.version.as_deref()).await,
+        Command::Details => looks::details(job).await,
+        Command::Audit => looks::audit(job).await,
+        Command::Remove(options) => remove::remove(job, options.confirmed).await,
+        Command::App(app) => return app::app(job, app).await,
+        Command::Proxy(command) => return proxy::proxy(job, command).await,
+        Command::Lock(command) => return locks::lock(job, command).await,
+        Command::Prune(command) => looks::prune(job, command).await,
+        Command::Registry(command) => return registry::registry(job, command).await,
+        Command::Server(command) => return server::server(job, command).await,
+        Command::Build(command) => deploy::build(job, command).await,
+        other => Err(crate::failed::error(
+            "NotImplementedError",
+            format!("this version of dhow does not have `{}` yet", name(other)),
+        )),
+    };
+    done.map(|()| 0)
+}
+
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Accessory(_) => "accessory",
+        Command::Upgrade(_) => "upgrade",
+        Command::Secrets(_) => "secrets",
+        _ => "that command",
+    }
+}
+
+type Prepared<'c> = (
+    dhow_plan::Targets<'c>,
+    job::SecretMap,
+    Vec<(String, Secret)>,
+    Vec<Secret>,
+);
+
+/// Targets and secrets: everything that can go wrong before a host is touched.
+fn prepare<'c>(
+    edge: &Edge,
+    invocation: &Invocation,
+    loaded: &'c Loaded,
+) -> Result<Prepared<'c>, Failed> {
+    let config = &loaded.config;
+    let targets = job::targets(config, &invocation.global)?;
+    let needs = needs(&invocation.command);
+    let mut names = job::secret_names(&targets, needs);
+    if invocation.global.dry_run {
+        let secrets = job::unread(&names);
+        return Ok((targets, secrets, Vec::new(), Vec::new()));
+    }
+    let key_names: Vec<String> = config.ssh.key_data.clone().unwrap_or_default();
+    names.extend(key_names.iter().cloned());
+    let hooks = ["pre-connect", "pre-deploy", "post-deploy"];
+    let hook_directory = edge.path(&config.hooks_path);
+    let all = !invocation.global.skip_hooks
+        && hooks.iter().any(|hook| hook_directory.join(hook).exists());
+    let (mut secrets, pairs) = secrets::look_up(
+        edge,
+        &config.secrets_path,
+        config.destination.as_deref(),
+        &names,
+        all,
+    )?;
+    let keys = key_names
+        .iter()
+        .filter_map(|name| secrets.remove(name))
+        .collect();
+    Ok((targets, secrets, pairs, keys))
+}
+
+/// What each command needs of the secrets files.
+fn needs(command: &Command) -> Needs {
+    match command {
+        Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_) => Needs::DEPLOY,
+        Command::Rollback(_) | Command::App(App::Boot) => Needs::BOOT,
+        Command::App(App::Exec(exec)) if !exec.reuse => Needs {
+            registry: true,
+            ..Needs::BOOT
+        },
+        Command::Build(Build::Pull) | Command::Registry(_) => Needs::REGISTRY,
+        Command::Build(Build::Deliver | Build::Push(_) | Build::Dev(_)) => Needs {
+            build: true,
+            ..Needs::REGISTRY
+        },
+        Command::Server(Server::Exec(_) | Server::Bootstrap) => Needs::NOTHING,
+        _ => Needs::NOTHING,
+    }
+}
+
+fn started(sink: &Sink, invocation: &Invocation, parts: &Parts<'_>) {
+    sink.emit(EventKind::CommandStarted {
+        command: invocation.path.join(" "),
+        version: invocation.global.version.clone(),
+        hosts: parts
+            .targets
+            .hosts
+            .iter()
+            .map(|host| (*host).to_owned())
+            .collect(),
+    });
+}
+
+fn started_without_hosts(sink: &Sink, invocation: &Invocation) {
+    sink.emit(EventKind::CommandStarted {
+        command: invocation.path.join(" "),
+        version: None,
+        hosts: Vec::new(),
+    });
+}

@@ -1,0 +1,63 @@
+//! The deploy file and its overlay, read from disk.
+
+use dhow_config::{Failure, Inputs, Loaded, Raw, not_found, overlay_path};
+use dhow_text::source::{Source, Sources};
+
+use crate::args::Global;
+use crate::edge::Edge;
+use crate::world::Machine;
+
+/// Reads, merges and checks the deploy file that the command line names.
+pub(crate) fn load(edge: &Edge, global: &Global) -> Result<Loaded, Box<Failure>> {
+    with_inputs(
+        edge,
+        &global.config_file,
+        global.destination.as_deref(),
+        dhow_config::load,
+    )
+}
+
+/// Reads and merges it without checking: for aliases.
+pub(crate) fn raw(
+    edge: &Edge,
+    config_file: &str,
+    destination: Option<&str>,
+) -> Result<Raw, Box<Failure>> {
+    with_inputs(edge, config_file, destination, Raw::read)
+}
+
+fn with_inputs<T>(
+    edge: &Edge,
+    config_file: &str,
+    destination: Option<&str>,
+    then: impl FnOnce(&Inputs<'_>) -> Result<T, Box<Failure>>,
+) -> Result<T, Box<Failure>> {
+    let base = read(edge, config_file)?;
+    let overlay = match destination {
+        Some(destination) => Some(read(edge, &overlay_path(config_file, destination))?),
+        None => None,
+    };
+    let machine = Machine::new(edge, destination);
+    then(&Inputs {
+        base,
+        overlay,
+        destination: destination.map(str::to_owned),
+        outside: &machine,
+    })
+}
+
+fn read(edge: &Edge, name: &str) -> Result<Source, Box<Failure>> {
+    let path = edge.path(name);
+    let missing = || {
+        Box::new(Failure {
+            diagnostics: vec![not_found(&path.display().to_string())],
+            sources: Sources::default(),
+            credentials: Vec::new(),
+        })
+    };
+    let bytes = std::fs::read(&path).map_err(|_| missing())?;
+    Ok(Source {
+        name: name.to_owned(),
+        text: String::from_utf8_lossy(&bytes).into(),
+    })
+}
