@@ -1,8 +1,8 @@
 //! Takes connections off a core's listeners and serves HTTP/1 on them; over TLS after the handshake.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -23,6 +23,8 @@ use crate::pipeline;
 const LARGEST_HEAD: usize = (1 << 20) + (4 << 10);
 /// A TLS handshake must be done within this.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// A client that still sends gets this long to see its answer.
+const LINGER_TIME: Duration = Duration::from_millis(500);
 
 /// Accepts plain connections for ever.
 pub(crate) async fn accept_http(core: Rc<Core>, listener: TcpListener) {
@@ -115,7 +117,7 @@ where
         .title_case_headers(true)
         .max_buf_size(LARGEST_HEAD)
         .max_header_size(LARGEST_HEAD);
-    let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
+    let mut connection = builder.serve_connection(io, service).with_upgrades();
     let mut finishing = false;
     core.stir();
     poll_fn(|cx| {
@@ -124,11 +126,26 @@ where
             Wish::Finish if finishing => {}
             Wish::Finish => {
                 finishing = true;
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
             Wish::Close => return Poll::Ready(()),
         }
-        connection.as_mut().poll(cx).map(|_| ())
+        Pin::new(&mut connection).poll(cx).map(|_| ())
+    })
+    .await;
+    if client.phase.has_unread_body()
+        && let Some(parts) = connection.into_parts()
+    {
+        linger(parts.io.into_inner().stream).await;
+    }
+}
+
+/// Reads on for a moment after an answer that came before the end of the request. Closing at once would reset
+/// the connection, and the client might never see the answer.
+async fn linger<S: AsyncRead + Unpin>(mut stream: S) {
+    let mut scratch = [0_u8; 4096];
+    let _ = tokio::time::timeout(LINGER_TIME, async {
+        while let Ok(1..) = stream.read(&mut scratch).await {}
     })
     .await;
 }

@@ -161,6 +161,9 @@ pub(crate) fn fail(
     let Some(status) = failure.status() else {
         return Err(BrokenOff);
     };
+    if exchange.request_length != 0 {
+        exchange.client.phase.leave_body_unread();
+    }
     let message = match failure {
         Failure::Stopped(message) => message.as_str(),
         _ => "",

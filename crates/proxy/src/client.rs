@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,10 @@ impl Client {
 
 /// What a connection is doing. Shared with the socket wrapper, which hyper wants to be `Send`.
 #[derive(Debug, Default)]
-pub(crate) struct Phase(AtomicU8);
+pub(crate) struct Phase {
+    doing: AtomicU8,
+    unread_body: AtomicBool,
+}
 
 const FRESH: u8 = 0;
 const HEAD: u8 = 1;
@@ -59,23 +62,33 @@ const IDLE: u8 = 3;
 impl Phase {
     /// Bytes came in.
     pub(crate) fn received(&self) {
-        if self.0.load(Ordering::Relaxed) == IDLE {
-            self.0.store(HEAD, Ordering::Relaxed);
+        if self.doing.load(Ordering::Relaxed) == IDLE {
+            self.doing.store(HEAD, Ordering::Relaxed);
         }
     }
 
     /// A request is being served.
     pub(crate) fn busy(&self) {
-        self.0.store(BUSY, Ordering::Relaxed);
+        self.doing.store(BUSY, Ordering::Relaxed);
     }
 
     /// The request is done.
     pub(crate) fn idle(&self) {
-        self.0.store(IDLE, Ordering::Relaxed);
+        self.doing.store(IDLE, Ordering::Relaxed);
+    }
+
+    /// A request was answered before its body was read.
+    pub(crate) fn leave_body_unread(&self) {
+        self.unread_body.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection ends with part of a request unread.
+    pub(crate) fn has_unread_body(&self) -> bool {
+        self.unread_body.load(Ordering::Relaxed)
     }
 
     fn limit(&self) -> Option<Duration> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.doing.load(Ordering::Relaxed) {
             // A connection that never said anything is treated like one that never finishes.
             FRESH | HEAD => Some(HEAD_TIME),
             IDLE => Some(IDLE_TIME),
@@ -84,7 +97,7 @@ impl Phase {
     }
 
     fn value(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.doing.load(Ordering::Relaxed)
     }
 }
 

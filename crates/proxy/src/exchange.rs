@@ -55,10 +55,12 @@ impl Exchange {
         parts: Parts,
         request_length: i64,
     ) -> Self {
+        // Without the user name and password that an absolute target may carry.
         let absolute = parts
             .uri
             .authority()
-            .and_then(|name| HeaderValue::from_str(name.as_str()).ok());
+            .and_then(|name| name.as_str().rsplit('@').next())
+            .and_then(|name| HeaderValue::from_str(name).ok());
         let host = absolute
             .or_else(|| parts.headers.get(HOST).cloned())
             .unwrap_or_else(|| HeaderValue::from_static(""));

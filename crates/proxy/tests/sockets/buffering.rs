@@ -57,6 +57,12 @@ fn requests_over_the_limit_get_413() {
     assert!(answer.text().contains("413 — Content Too Large"));
     let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n0\r\n\r\n";
     assert_eq!(send(proxy.http, chunked).status, 413);
+    // Also for a client that sends everything before it reads.
+    let large = vec![b'x'; 5_000_000];
+    assert_eq!(
+        request(proxy.http, "POST", "a", "/", &[], &large).status,
+        413
+    );
     assert_eq!(origin.seen().len(), 1);
     // Without buffering there is no limit.
     proxy.deploy(
