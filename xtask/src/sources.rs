@@ -1,4 +1,5 @@
-//! What every source file keeps to: a head that says what it is for, a length one can read, a name that means something.
+//! What every source file keeps to: a head that says what it is for, a length one can read, a name that means something, and
+//! nothing left for later.
 
 use std::path::Path;
 
@@ -13,6 +14,9 @@ const TEST_LINES: usize = 1_000;
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "core"];
+
+/// What marks work as not done, or silences a lint without saying why.
+const UNFINISHED: [&str; 5] = ["TODO", "FIXME", "todo!(", "unimplemented!(", "[allow("];
 
 /// Files past a limit that are known and wait to be split or renamed. They may not grow past the given length.
 const KNOWN: [(&str, usize); 3] = [
@@ -66,6 +70,17 @@ fn violations(source: &Source) -> Findings {
             "sources: {path}: the name `{name}` does not say what is inside"
         ));
     }
+    // This file has to name them.
+    if path != "xtask/src/sources.rs" {
+        for (at, line) in source.text.lines().enumerate() {
+            if let Some(word) = UNFINISHED.iter().find(|word| line.contains(*word)) {
+                findings.push(format!(
+                    "sources: {path}:{}: `{word}`: finish it, or expect a lint with a reason",
+                    at + 1
+                ));
+            }
+        }
+    }
     findings
 }
 
@@ -100,6 +115,11 @@ mod tests {
         assert_eq!(
             found("crates/a/src/core_thread.rs", "//! x\n"),
             Findings::new()
+        );
+        assert_eq!(found("crates/a/src/plan.rs", "//! x\n// TODO\n").len(), 1);
+        assert_eq!(
+            found("crates/a/src/plan.rs", "//! x\n#![allow(y)]\n").len(),
+            1
         );
     }
 }
