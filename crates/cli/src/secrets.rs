@@ -50,7 +50,7 @@ fn read(
         let Ok(text) = std::fs::read_to_string(edge.path(&name)) else {
             continue;
         };
-        let mut expander = Shell { edge };
+        let mut expander = crate::world::RealWorld::new(edge);
         let parsed = dhow_text::dotenv::parse(
             dhow_text::source::SourceId(0),
             &text,
@@ -66,32 +66,7 @@ fn read(
     Ok(pairs)
 }
 
-struct Shell<'e> {
-    edge: &'e Edge,
-}
-
-impl dhow_text::dotenv::Expander for Shell<'_> {
-    fn env(&self, name: &str) -> Option<String> {
-        self.edge.env(name).map(str::to_owned)
-    }
-
-    fn command(
-        &mut self,
-        line: &str,
-    ) -> Result<dhow_text::dotenv::CommandOutput, dhow_text::dotenv::CommandFailure> {
-        let output = std::process::Command::new("sh")
-            .args(["-c", line])
-            .current_dir(&self.edge.cwd)
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .map_err(|error| dhow_text::dotenv::CommandFailure::Other(error.to_string()))?;
-        Ok(dhow_text::dotenv::CommandOutput {
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            success: output.status.success(),
-        })
-    }
-
-    fn secrets(&mut self, argv: &[String]) -> Result<String, String> {
-        Err(format!("`{}` is not understood", argv.join(" ")))
-    }
+/// `secrets fetch …` or `secrets extract …` inside a secrets file.
+pub(crate) fn inline(_edge: &Edge, argv: &[String]) -> Result<String, String> {
+    Err(format!("`secrets {}` is not understood", argv.join(" ")))
 }

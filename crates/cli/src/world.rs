@@ -1,20 +1,60 @@
-//! This machine, as the deploy file may ask about it.
+//! This machine, as deploy files and secrets files may ask about it: environment, files, programs, the time.
+//!
+//! Variables that a file sets (`ENV["X"] = …`, `Dotenv.load`) are kept here for the rest of the load; the process environment itself
+//! is never changed.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use dhow_config::Outside;
+use dhow_text::dotenv::{CommandFailure, CommandOutput, Expander};
+use dhow_text::erb::{FileFailure, Moment, World};
+use dhow_text::shell::direct_argv;
 
 use crate::edge::Edge;
 
 /// The real files and programs behind [`Outside`].
 pub(crate) struct Machine<'e> {
     edge: &'e Edge,
+    world: RefCell<RealWorld<'e>>,
+}
+
+/// What one load sees and changes.
+pub(crate) struct RealWorld<'e> {
+    edge: &'e Edge,
+    env: HashMap<String, String>,
 }
 
 impl<'e> Machine<'e> {
-    /// For one load.
-    pub(crate) fn new(edge: &'e Edge, _destination: Option<&str>) -> Self {
-        Self { edge }
+    /// For one load. `KAMAL_DESTINATION` is set for it, or removed, as Kamal does.
+    pub(crate) fn new(edge: &'e Edge, destination: Option<&str>) -> Self {
+        let mut world = RealWorld::new(edge);
+        world.set_env("KAMAL_DESTINATION", destination);
+        Self {
+            edge,
+            world: RefCell::new(world),
+        }
+    }
+}
+
+impl<'e> RealWorld<'e> {
+    /// With the environment of this process.
+    pub(crate) fn new(edge: &'e Edge) -> Self {
+        Self {
+            edge,
+            env: edge.environment().clone(),
+        }
+    }
+
+    fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.edge.cwd)
+            .env_clear()
+            .envs(&self.env);
+        command
     }
 }
 
@@ -29,8 +69,115 @@ impl Outside for Machine<'_> {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output();
-        let printed = output.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-        let printed = printed.unwrap_or_default();
+        let printed = output
+            .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+            .unwrap_or_default();
         dhow_commands::docker::architecture_name(&printed).to_owned()
+    }
+
+    fn world(&self) -> Option<&RefCell<dyn World + '_>> {
+        Some(&self.world)
+    }
+}
+
+impl Expander for RealWorld<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn command(&mut self, line: &str) -> Result<CommandOutput, CommandFailure> {
+        let argv = direct_argv(line);
+        let mut command = match argv.as_deref() {
+            Some([program, arguments @ ..]) => {
+                let mut command = self.program(program);
+                command.args(arguments);
+                command
+            }
+            _ => {
+                let mut command = self.program("sh");
+                command.args(["-c", line]);
+                command
+            }
+        };
+        let output = command.stderr(Stdio::inherit()).output().map_err(|error| {
+            match (error.kind(), &argv) {
+                (std::io::ErrorKind::NotFound, Some(words)) => CommandFailure::NotFound {
+                    program: words.first().cloned().unwrap_or_default(),
+                },
+                _ => CommandFailure::Other(error.to_string()),
+            }
+        })?;
+        Ok(CommandOutput {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            success: output.status.success(),
+        })
+    }
+
+    fn secrets(&mut self, argv: &[String]) -> Result<String, String> {
+        crate::secrets::inline(self.edge, argv)
+    }
+}
+
+impl World for RealWorld<'_> {
+    fn set_env(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.env.insert(name.to_owned(), value.to_owned()),
+            None => self.env.remove(name),
+        };
+    }
+
+    fn read(&mut self, path: &str) -> Result<String, FileFailure> {
+        let bytes = std::fs::read(self.edge.path(path)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => FileFailure::NotFound,
+            _ => FileFailure::Other(error.to_string()),
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.edge.path(path).exists()
+    }
+
+    fn cwd(&self) -> String {
+        self.edge.cwd.display().to_string()
+    }
+
+    fn puts(&mut self, text: &str) {
+        // Nobody reading it is no reason to stop.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
+    fn now(&self) -> Option<Moment> {
+        let now = jiff::Zoned::now();
+        Some(Moment {
+            seconds: now.timestamp().as_second(),
+            offset: now.offset().seconds(),
+        })
+    }
+
+    fn ruby(&mut self, script: &str, template: &str) -> Option<Result<String, String>> {
+        let spawned = self
+            .program("ruby")
+            .args(["-e", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = match spawned {
+            Ok(child) => child,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => return Some(Err(error.to_string())),
+        };
+        if let Some(mut stdin) = child.stdin.take() {
+            // A script that fails early does not read its input; its own words say why.
+            let _ = stdin.write_all(template.as_bytes());
+        }
+        Some(match child.wait_with_output() {
+            Ok(output) if output.status.success() => {
+                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            }
+            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => Err(error.to_string()),
+        })
     }
 }

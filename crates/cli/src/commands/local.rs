@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use dhow_config::{Failure, Loaded, docs, dump, templates};
 use dhow_text::diagnostic::{Diagnostic, Severity};
-fn render(d: &[Diagnostic], _: &Sources, _: bool) -> String {
-    format!("{d:#?}")
-}
+use dhow_text::render::render;
 use dhow_text::source::Sources;
 
 use crate::args::{Command, Global, Init, Invocation};
@@ -68,7 +66,8 @@ pub(super) fn show_diagnostics(edge: &Edge, failure: &Failure) -> ExitCode {
         .diagnostics
         .iter()
         .find(|d| d.severity == Severity::Error);
-    if let Some(first) = first {
+    // Kamal's own line, for scripts; on a terminal the same has just been said.
+    if let Some(first) = first.filter(|_| placed.is_empty() || !edge.stdout_is_terminal) {
         print(&format!(
             "  \u{1b}[31mERROR ({}): {}\u{1b}[0m\n",
             first.class, first.message
