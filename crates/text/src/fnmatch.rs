@@ -1,135 +1,211 @@
-//! Patterns on host and role names, as Ruby's `File.fnmatch` with `FNM_EXTGLOB` reads them.
+//! Wildcards for host and role names: Ruby's `File.fnmatch` with `FNM_EXTGLOB`.
 //!
-//! In: a pattern and a name. Out: whether it matches. `*` any run, `?` one character, `[a-c]`, `[^x]` and `[!x]` one of a set,
-//! `{a,b}` alternatives (nested too), `\` takes the next character literally. A leading dot must be matched by a dot.
+//! `*` and `?` match any characters (`/` too), but not a dot at the start of the name; `[a-z]`, `[^a]`, `[!a]`; `{a,b}`, nested;
+//! `\` takes the meaning away.
 
-/// How many alternatives a pattern may unfold to; more match nothing.
-const MOST: usize = 1024;
+/// How many alternatives braces may expand to; what is past that is left out.
+const MAX_ALTERNATIVES: usize = 1000;
 
-/// Whether `name` matches `pattern` as a whole.
+/// Whether the pattern matches the whole name.
 pub fn fnmatch(pattern: &str, name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
-    alternatives(pattern).iter().any(|pattern| {
-        let dot_unasked = name.first() == Some(&'.') && !pattern.starts_with(['.', '\\', '[']);
-        let pattern: Vec<char> = pattern.chars().collect();
-        !dot_unasked && matches(&pattern, &name)
-    })
+    let mut alternatives = Vec::new();
+    expand(pattern.chars().collect(), &mut alternatives);
+    alternatives
+        .iter()
+        .any(|alternative| matches(alternative, &name))
 }
 
-/// The pattern with its outermost braces unfolded, again and again.
-fn alternatives(pattern: &str) -> Vec<String> {
-    let mut open = vec![pattern.to_owned()];
-    let mut done = Vec::new();
-    while let Some(next) = open.pop() {
-        match first_braces(&next) {
-            Some((head, choices, tail)) => {
-                open.extend(
-                    choices
-                        .iter()
-                        .rev()
-                        .map(|choice| format!("{head}{choice}{tail}")),
-                );
-            }
-            None => done.push(next),
+/// The patterns without braces that a pattern stands for.
+fn expand(pattern: Vec<char>, out: &mut Vec<Vec<char>>) {
+    let mut waiting = vec![pattern];
+    while let Some(pattern) = waiting.pop() {
+        if out.len() + waiting.len() >= MAX_ALTERNATIVES {
+            return;
         }
-        if open.len() + done.len() > MOST {
-            return Vec::new();
+        match first_braces(&pattern) {
+            Braces::None => out.push(pattern),
+            // Ruby takes braces that are not closed for no pattern at all.
+            Braces::Unclosed => {}
+            Braces::Pair {
+                open,
+                commas,
+                close,
+            } => {
+                let bounds: Vec<usize> =
+                    std::iter::once(open).chain(commas).chain([close]).collect();
+                let head = pattern.get(..open).unwrap_or_default();
+                let tail = pattern.get(close + 1..).unwrap_or_default();
+                for pair in bounds.windows(2).rev() {
+                    if let [start, end] = pair {
+                        let choice = pattern.get(start + 1..*end).unwrap_or_default();
+                        waiting.push([head, choice, tail].concat());
+                    }
+                }
+            }
         }
     }
-    done
 }
 
-/// What stands before, in and after the first pair of braces.
-fn first_braces(pattern: &str) -> Option<(&str, Vec<&str>, &str)> {
-    let (mut depth, mut start, mut cut, mut escaped) = (0_usize, 0, 0, false);
-    let mut choices = Vec::new();
-    for (at, c) in pattern.char_indices() {
+enum Braces {
+    None,
+    Unclosed,
+    /// Balanced braces, and the commas directly in them.
+    Pair {
+        open: usize,
+        commas: Vec<usize>,
+        close: usize,
+    },
+}
+
+fn first_braces(pattern: &[char]) -> Braces {
+    let mut first = None;
+    let mut commas = Vec::new();
+    let mut depth = 0_usize;
+    let mut escaped = false;
+    for (at, c) in pattern.iter().enumerate() {
         if escaped {
             escaped = false;
             continue;
         }
-        match c {
-            '\\' => escaped = true,
-            '{' => {
-                if depth == 0 {
-                    start = at;
-                    cut = at + 1;
-                }
+        match (c, first) {
+            ('\\', _) => escaped = true,
+            ('{', _) => {
+                first = first.or(Some(at));
                 depth += 1;
             }
-            ',' if depth == 1 => {
-                choices.push(pattern.get(cut..at)?);
-                cut = at + 1;
+            (',', _) if depth == 1 => commas.push(at),
+            ('}', Some(open)) => {
+                depth -= 1;
+                if depth == 0 {
+                    let close = at;
+                    return Braces::Pair {
+                        open,
+                        commas,
+                        close,
+                    };
+                }
             }
-            '}' if depth == 1 => {
-                choices.push(pattern.get(cut..at)?);
-                return Some((pattern.get(..start)?, choices, pattern.get(at + 1..)?));
-            }
-            '}' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    None
+    if first.is_some() {
+        Braces::Unclosed
+    } else {
+        Braces::None
+    }
 }
 
-/// Greedy with one point of return, so that its time is bounded by the product of the lengths.
+/// One wildcard's worth of a pattern.
+enum Part {
+    Star,
+    /// A test for one character and how long it is in the pattern.
+    One(Test, usize),
+}
+
+enum Test {
+    Any,
+    Exactly(char),
+    Within {
+        ranges: Vec<(char, char)>,
+        negated: bool,
+    },
+    Never,
+}
+
+impl Test {
+    fn allows(&self, c: char) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exactly(wanted) => *wanted == c,
+            Self::Within { ranges, negated } => {
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated
+            }
+            Self::Never => false,
+        }
+    }
+}
+
+/// Matching with one place to come back to, the last star, which is enough.
 fn matches(pattern: &[char], name: &[char]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        if pattern.get(p) == Some(&'*') {
-            star = Some((p, n));
-            p += 1;
-        } else if let Some(width) = one(pattern.get(p..).unwrap_or_default(), name.get(n).copied())
-        {
-            p += width;
-            n += 1;
-        } else if let Some((at, from)) = star {
-            star = Some((at, from + 1));
-            p = at + 1;
-            n = from + 1;
-        } else {
+    if name.first() == Some(&'.') {
+        // Only a dot matches a leading dot.
+        let literal = matches!(part(pattern, 0), Some(Part::One(Test::Exactly('.'), _)));
+        if !literal {
             return false;
         }
     }
-    pattern
-        .get(p..)
-        .unwrap_or_default()
-        .iter()
-        .all(|c| *c == '*')
-}
-
-/// How much of the pattern matches this one character, if it does.
-fn one(pattern: &[char], c: Option<char>) -> Option<usize> {
-    let c = c?;
-    match pattern {
-        ['?', ..] => Some(1),
-        ['\\', literal, ..] => (*literal == c).then_some(2),
-        ['[', rest @ ..] => set(rest, c).map(|width| width + 1),
-        [literal, ..] => (*literal == c).then_some(1),
-        [] => None,
-    }
-}
-
-/// The width of a set after its `[`, if the character is in it; a set that is never closed matches nothing.
-fn set(rest: &[char], c: char) -> Option<usize> {
-    let negated = matches!(rest.first(), Some('^' | '!'));
-    let mut at = usize::from(negated);
-    let mut found = false;
-    loop {
-        match rest.get(at..)? {
-            [']', ..] => return (found != negated).then_some(at + 1),
-            [low, '-', high, ..] if *high != ']' => {
-                found |= (*low..=*high).contains(&c);
-                at += 3;
+    let (mut at, mut from) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(c) = name.get(at) {
+        match part(pattern, from) {
+            Some(Part::Star) => {
+                star = Some((from + 1, at));
+                from += 1;
+                continue;
             }
-            [single, ..] => {
-                found |= *single == c;
+            Some(Part::One(test, length)) if test.allows(*c) => {
+                from += length;
                 at += 1;
+                continue;
             }
-            [] => return None,
+            _ => {}
         }
+        let Some((after_star, taken)) = star else {
+            return false;
+        };
+        star = Some((after_star, taken + 1));
+        (from, at) = (after_star, taken + 1);
     }
+    // A backslash with nothing after it is nothing.
+    let rest = pattern.get(from..).unwrap_or_default();
+    rest == ['\\'] || rest.iter().all(|c| *c == '*')
+}
+
+fn part(pattern: &[char], at: usize) -> Option<Part> {
+    Some(match pattern.get(at)? {
+        '*' => Part::Star,
+        '?' => Part::One(Test::Any, 1),
+        '[' => bracket(pattern, at + 1),
+        '\\' => match pattern.get(at + 1) {
+            Some(c) => Part::One(Test::Exactly(*c), 2),
+            None => return None,
+        },
+        c => Part::One(Test::Exactly(*c), 1),
+    })
+}
+
+/// `[…]`, from after the opening bracket. One that is not closed matches nothing.
+fn bracket(pattern: &[char], start: usize) -> Part {
+    let mut at = start;
+    let negated = matches!(pattern.get(at), Some('!' | '^'));
+    at += usize::from(negated);
+    let mut ranges = Vec::new();
+    let literal = |at: &mut usize| {
+        *at += usize::from(pattern.get(*at) == Some(&'\\'));
+        let c = pattern.get(*at).copied();
+        *at += 1;
+        c
+    };
+    while let Some(c) = pattern.get(at) {
+        if *c == ']' {
+            return Part::One(Test::Within { ranges, negated }, at + 1 - (start - 1));
+        }
+        let Some(from) = literal(&mut at) else { break };
+        let to = if pattern.get(at) == Some(&'-') && pattern.get(at + 1).is_some_and(|c| *c != ']')
+        {
+            at += 1;
+            match literal(&mut at) {
+                Some(to) => to,
+                None => break,
+            }
+        } else {
+            from
+        };
+        // The ends count even if the range is upside down.
+        ranges.extend([(from, from), (from, to), (to, to)]);
+    }
+    Part::One(Test::Never, 1)
 }
 
 #[cfg(test)]
@@ -137,36 +213,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_match_as_in_ruby() {
-        for (pattern, name, expected) in [
-            ("1.1.1.1", "1.1.1.1", true),
-            ("1.1.1.*", "1.1.1.23", true),
-            ("*", "web", true),
-            ("*", ".hidden", false),
-            (".*", ".hidden", true),
-            ("w?b", "web", true),
-            ("w?b", "wb", false),
-            ("web[12]", "web2", true),
-            ("web[12]", "web3", false),
-            ("web[^12]", "web3", true),
-            ("web[!1-2]", "web1", false),
-            ("web[1", "web1", false),
-            ("{web,workers}", "workers", true),
-            ("{w{eb,orkers},x}", "web", true),
-            ("{web", "{web", true),
-            ("a\\*b", "a*b", true),
-            ("a\\*b", "axb", false),
-            ("*a*b*c*", "xxaxxbxxcxx", true),
-            ("", "", true),
-            ("", "x", false),
-        ] {
-            assert_eq!(fnmatch(pattern, name), expected, "{pattern} {name}");
+    fn every_pattern_matches_what_ruby_matches() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../vectors/fnmatch/cases.json"
+        );
+        let text = std::fs::read_to_string(file).expect("vectors/fnmatch/cases.json is there");
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let names: Vec<&str> = vectors["names"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n.as_str().unwrap())
+            .collect();
+        let patterns = vectors["patterns"].as_array().unwrap();
+        assert!(patterns.len() > 40);
+        for row in patterns {
+            let pattern = row[0].as_str().unwrap();
+            let ours: Vec<&str> = names
+                .iter()
+                .copied()
+                .filter(|name| fnmatch(pattern, name))
+                .collect();
+            assert_eq!(serde_json::json!(ours), row[1], "{pattern}");
         }
     }
 
     #[test]
     fn hostile_patterns_end() {
-        assert!(!fnmatch(&"*a".repeat(200), &"a".repeat(199)));
-        assert!(!fnmatch(&"{a,b}".repeat(40), "ab"));
+        let name = "a".repeat(2000);
+        assert!(!fnmatch(&format!("{}b", "a*".repeat(500)), &name));
+        assert!(!fnmatch(&"{a,b}".repeat(40), &name));
     }
 }

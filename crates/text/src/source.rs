@@ -45,6 +45,7 @@ pub struct Source {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
+    hidden: Vec<SourceId>,
 }
 
 impl Sources {
@@ -56,6 +57,18 @@ impl Sources {
             text: text.into(),
         });
         id
+    }
+
+    /// Adds a text whose lines are never to be put in front of people: a secrets file.
+    pub fn add_hidden(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+        let id = self.add(name, text);
+        self.hidden.push(id);
+        id
+    }
+
+    /// Whether only places in it may be shown.
+    pub fn is_hidden(&self, id: SourceId) -> bool {
+        self.hidden.contains(&id)
     }
 
     /// The text behind an id; none for [`Span::nowhere`].

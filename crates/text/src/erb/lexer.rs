@@ -495,13 +495,11 @@ impl<'c> Lexer<'c> {
         }
     }
 
+    /// A complaint about the word that starts there.
     fn unsupported(&self, what: impl Into<String>, start: usize) -> Unsupported {
-        let line_end = self
-            .code
-            .get(start..)
-            .and_then(|rest| rest.find('\n'))
-            .map_or(self.code.len(), |end| start + end);
-        let end = self.at.max(start + 1).min(line_end.max(start));
+        let rest = self.code.get(start..).unwrap_or("");
+        let word = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ')'));
+        let end = start + word.filter(|end| *end > 0).unwrap_or(rest.len());
         Unsupported::new(
             what,
             Place {
