@@ -20,7 +20,9 @@ case "$*" in
         [ -e WORLD/builder ] && exit 0
         cat WORLD/inspect-says >&2
         exit 1 ;;
-    "buildx create"*) touch WORLD/builder ;;
+    "buildx create"*)
+        [ ! -e WORLD/create-says ] || { cat WORLD/create-says >&2; exit 1; }
+        touch WORLD/builder ;;
     "buildx rm"*) [ -e WORLD/builder ] || { echo "no builder found" >&2; exit 1; }; rm WORLD/builder ;;
     "buildx build --output=type=local,dest="*)
         dest=${3#--output=type=local,dest=}
@@ -492,6 +494,39 @@ fn item_224_create_remove_details() {
     docker.succeeds(&["build", "create"]);
     docker.succeeds(&["build", "remove"]);
     assert!(docker.log().is_empty());
+}
+
+#[test]
+fn item_233_a_build_host_that_is_not_reached_is_told_before_docker_is_asked() {
+    let world = World::new(", remote: 'ssh://nobody@127.0.0.1:1', local: false");
+    let said = world.fails(&["build", "create"]);
+    assert!(said.contains("Errno::ECONNREFUSED"), "{said}");
+    assert_eq!(world.log(), ["hook pre-connect V"]);
+}
+
+#[test]
+fn item_233_what_an_ssh_client_says_does_not_end_it() {
+    let world = World::new(", remote: 'tcp://192.0.2.9:2375', local: false");
+    fs::write(
+        world.path("create-says"),
+        "exit status 255: stderr=Permission denied\n",
+    )
+    .expect("write");
+    let said = world.succeeds(&["build", "create"]);
+    assert!(
+        said.contains("Couldn't create remote builder: Permission denied"),
+        "{said}"
+    );
+    let log = world.log();
+    assert!(
+        log.iter().any(|line| line
+            .starts_with("docker context create kamal-remote-tcp---192-0-2-9-2375-context ")),
+        "{log:?}"
+    );
+
+    fs::write(world.path("create-says"), "no space left\n").expect("write");
+    let said = world.fails(&["build", "create"]);
+    assert!(said.contains("no space left"), "{said}");
 }
 
 #[test]
