@@ -1,6 +1,7 @@
 //! `accessories`: containers that stay, each on hosts of its own choosing.
 
 use dhow_text::source::Span;
+use dhow_text::suggest::suggest;
 use dhow_text::yaml::{Map, Node, Value};
 
 use super::{container, env, proxy, registry};
@@ -168,7 +169,12 @@ fn check_roles(map: &Map, path: &str, around: &Surroundings<'_>, findings: &mut 
         diagnostic = diagnostic.at(node.span, "");
     }
     let roles: Vec<&str> = around.roles.iter().map(|role| role.name.as_str()).collect();
-    if !roles.is_empty() {
+    let near = list
+        .iter()
+        .find_map(|name| suggest(name, roles.iter().copied()));
+    if let Some(near) = near {
+        diagnostic = diagnostic.hinted(format!("did you mean `{near}`?"));
+    } else if !roles.is_empty() {
         diagnostic = diagnostic.hinted(format!("roles of this file: {}", roles.join(", ")));
     }
     findings.push(path, diagnostic);

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use dhow_text::diagnostic::Diagnostic;
 use dhow_text::source::Span;
+use dhow_text::suggest::suggest;
 use dhow_text::yaml::{Map, Node};
 
 use super::proxy;
@@ -76,8 +77,12 @@ impl Whole<'_> {
         match self.config.role(primary_role) {
             None => {
                 let text = format!("The primary_role {primary_role} isn't defined");
-                let hint = "name a role of this file with `primary_role`";
-                findings.hinted("", &text, servers.span, hint);
+                let roles = self.config.roles.iter().map(|role| role.name.as_str());
+                let hint = match suggest(primary_role, roles) {
+                    Some(near) => format!("did you mean `primary_role: {near}`?"),
+                    None => "name a role of this file with `primary_role`".to_owned(),
+                };
+                findings.hinted("", &text, servers.span, &hint);
             }
             Some(role) if role.hosts.is_empty() => {
                 let text = format!("No servers specified for the {primary_role} primary_role");

@@ -1,6 +1,7 @@
 //! Types of values, and the check of a node against one.
 
 use dhow_text::diagnostic::Diagnostic;
+use dhow_text::suggest::suggest;
 use dhow_text::yaml::{Map, Node, Value};
 
 use super::hosts::{check_hosts, check_mounts};
@@ -169,18 +170,31 @@ pub(crate) fn unknown_keys<'k>(
     for key in &unknown {
         diagnostic = diagnostic.at(key.span, "");
     }
-    let hints: Vec<String> = unknown
-        .iter()
-        .zip(&names)
-        .filter_map(|(key, name)| match &key.value {
-            Value::Symbol(_) if known.contains(&name.as_str()) => {
-                Some(format!("write `{name}` without the leading colon"))
-            }
-            _ => None,
-        })
-        .collect();
-    if !hints.is_empty() {
-        diagnostic = diagnostic.hinted(hints.join("; "));
+    if let Some(hint) = way_out(&unknown, known) {
+        diagnostic = diagnostic.hinted(hint);
     }
     findings.push(path, diagnostic);
+}
+
+fn way_out(unknown: &[&Node], known: &[&str]) -> Option<String> {
+    let mut symbols = Vec::new();
+    let mut slips = Vec::new();
+    for key in unknown {
+        let name = scalar::to_s(key);
+        match &key.value {
+            Value::Symbol(_) if known.contains(&name.as_str()) => symbols.push(format!("`{name}`")),
+            _ => slips.extend(
+                suggest(&name, known.iter().copied())
+                    .map(|near| format!("`{near}` instead of `{name}`")),
+            ),
+        }
+    }
+    if slips.is_empty() && symbols.is_empty() {
+        return None;
+    }
+    if slips.is_empty() {
+        let names = symbols.join(", ");
+        return Some(format!("write {names} without the leading colon"));
+    }
+    Some(format!("did you mean {}?", slips.join(", ")))
 }

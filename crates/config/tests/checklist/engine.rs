@@ -289,3 +289,56 @@ fn a_fault_of_the_overlay_points_into_the_overlay() {
     assert_eq!(source.name, "config/deploy.st.yml");
     assert_eq!(failure.sources.line_column(span), Some((2, 13)));
 }
+
+/// The way out that is offered with the first error.
+fn hint(more: &str) -> Option<String> {
+    let failure = load_text(&with(more)).unwrap_err();
+    failure.diagnostics[0].hint.clone()
+}
+
+#[test]
+fn a_way_out_is_offered_where_there_is_one() {
+    for (more, offered) in [
+        (
+            "acessories: {}",
+            "did you mean `accessories` instead of `acessories`?",
+        ),
+        (
+            "proxy: {hots: a, sll: true, zzzzzz: 1}",
+            "did you mean `host` instead of `hots`, `ssl` instead of `sll`?",
+        ),
+        (
+            "env: {secret: [], claer: {}}",
+            "did you mean `clear` instead of `claer`?",
+        ),
+        (
+            "proxy:\n  :host: a",
+            "write `host` without the leading colon",
+        ),
+        (
+            "accessories: {db: {image: x, role: wbe}}",
+            "did you mean `web`?",
+        ),
+        (
+            "accessories: {db: {image: x, role: workers}}",
+            "roles of this file: web",
+        ),
+        ("servers: {webs: [a]}", "did you mean `primary_role: webs`?"),
+        (
+            "servers: {app: [a]}",
+            "name a role of this file with `primary_role`",
+        ),
+        (
+            "builder:\n  arch:",
+            "an empty value is no default: leave the key out instead",
+        ),
+        ("deploy_timeout: \"30\"", "write the number without quotes"),
+        (
+            "minimum_version: 2026-01-01",
+            "quote it: unquoted, YAML reads it as a date",
+        ),
+    ] {
+        assert_eq!(hint(more).as_deref(), Some(offered), "{more}");
+    }
+    assert_eq!(hint("zzzzzz: 1"), None);
+}
