@@ -11,9 +11,16 @@ use dhow_ssh::{Ask, Connector, Notice, Notify, Place, Question, Settings};
 use dhow_text::redact::Secret;
 
 use crate::edge::Edge;
+use crate::output::Screen;
 
 /// A connector for this deploy file on this machine. `keys` are the looked-up `ssh.key_data`.
-pub(crate) fn connector(edge: &Edge, config: &Config, keys: &[Secret], sink: &Sink) -> Connector {
+pub(crate) fn connector(
+    edge: &Edge,
+    config: &Config,
+    keys: &[Secret],
+    sink: &Sink,
+    screen: &Screen,
+) -> Connector {
     let ssh = &config.ssh;
     let environment = edge.environment().clone();
     let place = Place {
@@ -60,7 +67,13 @@ pub(crate) fn connector(edge: &Edge, config: &Config, keys: &[Secret], sink: &Si
     settings.keepalive_interval = Duration::from_secs(15);
     settings.notify = Some(notify(sink.clone()));
     if edge.stdin_is_terminal && std::io::stderr().is_terminal() {
-        settings.ask = Some(Ask::new(ask));
+        let screen = screen.clone();
+        settings.ask = Some(Ask::new(move |question| {
+            screen.take_blocking();
+            let answer = ask(question);
+            screen.give_back();
+            answer
+        }));
     }
     Connector::new(settings)
 }

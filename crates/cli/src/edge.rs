@@ -108,11 +108,7 @@ impl Edge {
         if !self.stdout_is_terminal {
             return None;
         }
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        Some(dhow_report::TerminalInfo {
-            width: usize::from(size.ws_col).max(20),
-            height: usize::from(size.ws_row).max(5),
-        })
+        terminal_size()
     }
 
     /// Now, as audit lines and locks have it: UTC, ISO 8601 with seconds.
@@ -121,4 +117,13 @@ impl Edge {
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string()
     }
+}
+
+/// The size of the terminal on standard output, if it is one.
+pub(crate) fn terminal_size() -> Option<dhow_report::TerminalInfo> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(dhow_report::TerminalInfo {
+        width: usize::from(size.ws_col).max(20),
+        height: usize::from(size.ws_row).max(5),
+    })
 }

@@ -14,6 +14,7 @@ use crate::args::Global;
 use crate::edge::Edge;
 use crate::failed;
 use crate::git::Git;
+use crate::output::Screen;
 
 /// Secrets that a command needs, by name.
 pub(crate) type SecretMap = HashMap<String, Secret>;
@@ -28,6 +29,8 @@ pub(crate) struct Job<'j> {
     pub(crate) fleet: Fleet,
     pub(crate) local: Local,
     pub(crate) sink: Sink,
+    /// The terminal, for prompts and interactive commands.
+    pub(crate) screen: Screen,
     recorded_at: String,
     command: Vec<String>,
     random: u64,
@@ -133,6 +136,7 @@ pub(crate) struct Parts<'j> {
     pub(crate) all_secrets: Vec<(String, Secret)>,
     pub(crate) key_data: Vec<Secret>,
     pub(crate) sink: Sink,
+    pub(crate) screen: Screen,
     pub(crate) command: Vec<String>,
 }
 
@@ -140,7 +144,13 @@ impl<'j> Job<'j> {
     /// Puts a job together; nothing is connected yet.
     pub(crate) fn new(parts: Parts<'j>) -> Self {
         let config = parts.targets.config();
-        let connector = crate::connect::connector(parts.edge, config, &parts.key_data, &parts.sink);
+        let connector = crate::connect::connector(
+            parts.edge,
+            config,
+            &parts.key_data,
+            &parts.sink,
+            &parts.screen,
+        );
         let mark = format!("{:016x}", getrandom::u64().unwrap_or(0x5eed));
         let local = Local {
             cwd: parts.edge.cwd.clone(),
@@ -158,6 +168,7 @@ impl<'j> Job<'j> {
             fleet: Fleet::new(connector, parts.sink.clone(), mark),
             local,
             sink: parts.sink,
+            screen: parts.screen,
             command: parts.command,
             random: getrandom::u64().unwrap_or(1),
         }

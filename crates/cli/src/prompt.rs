@@ -6,10 +6,17 @@ use crate::job::Job;
 
 /// Whether to go on: `-y`, or the answer `y`. Everything but `y` and `N` (or nothing, which means `N`) is asked again; the end of the
 /// input means `N`.
-pub(crate) fn confirmed(job: &Job<'_>, already: bool, question: &str) -> bool {
+pub(crate) async fn confirmed(job: &Job<'_>, already: bool, question: &str) -> bool {
     if already || job.global.dry_run {
         return true;
     }
+    job.screen.take().await;
+    let yes = ask(job, question);
+    job.screen.give_back();
+    yes
+}
+
+fn ask(job: &Job<'_>, question: &str) -> bool {
     let mut out = std::io::stderr();
     let mut line = String::new();
     loop {

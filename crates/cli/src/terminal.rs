@@ -37,11 +37,13 @@ pub(crate) async fn interactive(job: &Job<'_>, host: &str, cmd: &Cmd) -> Result<
         };
         while changes.recv().await.is_some() && resized.send(size()).await.is_ok() {}
     });
+    job.screen.take().await;
     let raw = RawMode::enter();
     let exit = pty
         .pump(tokio::io::stdin(), tokio::io::stdout(), resizes)
         .await;
     drop(raw);
+    job.screen.give_back();
     watcher.abort();
     exit.map(|exit| i32::try_from(exit.code()).unwrap_or(255))
         .map_err(|e| lost(job, host, &e))
@@ -56,6 +58,13 @@ pub(crate) async fn stream(job: &Job<'_>, host: &str, cmd: &Cmd) -> Result<i32, 
 }
 
 async fn piped(job: &Job<'_>, host: &str, cmd: &Cmd) -> Result<i32, Failed> {
+    job.screen.take().await;
+    let ended = pipe(job, host, cmd).await;
+    job.screen.give_back();
+    ended
+}
+
+async fn pipe(job: &Job<'_>, host: &str, cmd: &Cmd) -> Result<i32, Failed> {
     let session = job
         .fleet
         .session(host)

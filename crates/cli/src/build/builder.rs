@@ -150,7 +150,7 @@ async fn reach_build_host(job: &Job<'_>) -> Result<(), Failed> {
         port: found.port.unwrap_or(22),
         ..Ssh::default()
     };
-    let connector = connector(job.edge, &config, &[], &job.sink);
+    let connector = connector(job.edge, &config, &[], &job.sink, &job.screen);
     let reached = connector.session(&found.host).await;
     connector.close().await;
     match reached {

@@ -97,10 +97,12 @@ async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> Exit
                 all_secrets,
                 key_data,
                 sink: sink.clone(),
+                screen: output.screen(),
                 command: invocation.path.clone(),
             };
-            started(&sink, invocation, &parts);
-            work(Job::new(parts), &invocation.command).await
+            let job = Job::new(parts);
+            started(&job, invocation);
+            work(job, &invocation.command).await
         }
         Err(failed) => {
             started_without_hosts(&sink, invocation);
@@ -268,11 +270,19 @@ fn needs(command: &Command) -> Needs {
     }
 }
 
-fn started(sink: &Sink, invocation: &Invocation, parts: &Parts<'_>) {
-    sink.emit(EventKind::CommandStarted {
+fn started(job: &Job<'_>, invocation: &Invocation) {
+    let versioned = matches!(
+        invocation.command,
+        Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_) | Command::Build(_)
+    );
+    job.sink.emit(EventKind::CommandStarted {
         command: invocation.path.join(" "),
-        version: invocation.global.version.clone(),
-        hosts: parts
+        version: invocation
+            .global
+            .version
+            .clone()
+            .or_else(|| versioned.then(|| job.any_version())),
+        hosts: job
             .targets
             .hosts
             .iter()

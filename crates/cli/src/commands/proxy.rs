@@ -22,7 +22,9 @@ pub(super) async fn proxy(job: &Job<'_>, command: &Proxy) -> Result<i32, Failed>
                 job,
                 options.confirmed,
                 "This will cause a brief outage on each host. Are you sure?",
-            ) {
+            )
+            .await
+            {
                 return Ok(0);
             }
             reboot(job, &version, options.rolling).await?;

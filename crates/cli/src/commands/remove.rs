@@ -22,7 +22,9 @@ pub(super) async fn remove(job: &Job<'_>, confirmed: bool) -> Result<(), Failed>
         job,
         confirmed,
         "This will remove all containers and images. Are you sure?",
-    ) {
+    )
+    .await
+    {
         return Ok(());
     }
     let (held, facts) = job
