@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::auth::{KeyRing, Prompt, authenticate};
-use crate::dial::{Failure, Handshake, Hop, ProxyChild, Route, Via, handshake, tcp_connect};
+use crate::dial::{Failure, Handshake, Hop, Inbox, ProxyChild, Route, Via, handshake, tcp_connect};
 use crate::error::SshError;
 use crate::jitter;
 use crate::session::{Link, Session};
@@ -169,7 +169,7 @@ impl Shared {
             (Via::Command(command), _) => {
                 let (child, complaints) =
                     ProxyChild::start(command).map_err(|error| proxy(route, error.to_string()))?;
-                match handshake(child, route).await {
+                match handshake(Inbox::new(child), route).await {
                     Err(Failure::Dropped(reason)) => {
                         let words = complaints.text().await;
                         return Err(proxy(route, if words.is_empty() { reason } else { words }));
@@ -182,7 +182,7 @@ impl Shared {
                     .direct_tcpip(&route.address, route.port)
                     .await
                     .map_err(|error| Failure::Final(through(route, hops, error)))?;
-                handshake(tunnel, route).await?
+                handshake(Inbox::new(tunnel), route).await?
             }
             _ => {
                 let stream = tcp_connect(route, &self.settings)

@@ -9,8 +9,8 @@
 //! crate's types.
 //!
 //! One limit is worth knowing: received data is not flow-controlled per channel but per connection. A reader that stops reading one
-//! channel holds up the others of that connection once some 3 MB wait for it. Bulk streams with slow readers therefore deserve a
-//! session of their own ([`Connector::dial`]).
+//! channel holds up the others of that connection once some 100 pieces (3 MB at most) wait for it; other hosts are not touched, not even
+//! behind the same jump host. Bulk streams with slow readers therefore deserve a session of their own ([`Connector::dial`]).
 #![cfg_attr(
     not(test),
     deny(

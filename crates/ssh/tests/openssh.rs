@@ -742,11 +742,30 @@ async fn output_after_the_exit_status_is_not_lost() {
 
 #[tokio::test]
 async fn a_slow_reader_gets_every_byte_with_little_memory() {
-    const TOTAL: usize = 200 << 20;
     let place = Place::ready("");
     let session = soon(Connector::new(place.settings()).session(HOST))
         .await
         .unwrap();
+    echo(&session, 200 << 20).await;
+}
+
+#[tokio::test]
+async fn bulk_both_ways_through_a_jump_host_and_beside_a_reader_who_sleeps() {
+    let place = Place::ready("");
+    let mut settings = place.settings();
+    settings.jump = Some(format!("127.0.0.1:{}", place.sshd.port()));
+    let connector = Connector::new(settings);
+    // Its output is never read, which must not hold up the other host behind the same jump host.
+    let sleeper = soon(connector.session("localhost")).await.unwrap();
+    let unread = sleeper.exec("yes", &ExecOptions::default()).await.unwrap();
+    let session = soon(connector.session(HOST)).await.unwrap();
+    echo(&session, 100 << 20).await;
+    drop(unread);
+    soon(connector.close()).await;
+}
+
+/// Sends `total` bytes through `cat` and reads them back in fits and starts, all correct and with little memory.
+async fn echo(session: &Session, total: usize) {
     let mut exec = session.exec("cat", &ExecOptions::default()).await.unwrap();
     let mut stdin = exec.stdin().unwrap();
     let block: Vec<u8> = (0..1_u32 << 20)
@@ -755,7 +774,7 @@ async fn a_slow_reader_gets_every_byte_with_little_memory() {
     let block = Bytes::from(block);
     let sent = block.clone();
     let feeding = tokio::spawn(async move {
-        for _ in 0..TOTAL / sent.len() {
+        for _ in 0..total / sent.len() {
             stdin.write(sent.clone()).await.unwrap();
         }
         stdin.close().await.unwrap();
@@ -778,7 +797,7 @@ async fn a_slow_reader_gets_every_byte_with_little_memory() {
             most = most.max(resident());
         }
     }
-    assert_eq!(got, TOTAL);
+    assert_eq!(got, total);
     feeding.await.unwrap();
     assert_eq!(exec.finish().await.unwrap(), Exit::Status(0));
     let grown = most.saturating_sub(before);

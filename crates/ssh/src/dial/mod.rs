@@ -7,12 +7,14 @@ mod child;
 mod client;
 mod handshake;
 mod host_key;
+mod inbox;
 mod route;
 mod tcp;
 
 pub(crate) use child::ProxyChild;
 pub(crate) use client::{Client, Forwards, Lost};
 pub(crate) use handshake::{Failure, Handshake, handshake};
+pub(crate) use inbox::Inbox;
 pub(crate) use route::{Hop, Route, Via};
 pub(crate) use tcp::connect as tcp_connect;
 
