@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -50,31 +50,36 @@ impl Client {
 /// What a connection is doing. Shared with the socket wrapper, which hyper wants to be `Send`.
 #[derive(Debug, Default)]
 pub(crate) struct Phase {
-    doing: AtomicU8,
+    /// What it does in the lowest two bits, above them how many requests there were.
+    doing: AtomicU32,
     unread_body: AtomicBool,
+    unflushed: AtomicBool,
 }
 
-const FRESH: u8 = 0;
-const HEAD: u8 = 1;
-const BUSY: u8 = 2;
-const IDLE: u8 = 3;
+const FRESH: u32 = 0;
+const HEAD: u32 = 1;
+const BUSY: u32 = 2;
+const IDLE: u32 = 3;
+const DOING: u32 = 3;
 
 impl Phase {
     /// Bytes came in.
     pub(crate) fn received(&self) {
-        if self.doing.load(Ordering::Relaxed) == IDLE {
-            self.doing.store(HEAD, Ordering::Relaxed);
+        if self.is(IDLE) {
+            self.set(HEAD);
         }
     }
 
     /// A request is being served.
     pub(crate) fn busy(&self) {
-        self.doing.store(BUSY, Ordering::Relaxed);
+        let requests = self.doing.load(Ordering::Relaxed) >> 2;
+        self.doing
+            .store(requests.wrapping_add(1) << 2 | BUSY, Ordering::Relaxed);
     }
 
     /// The request is done.
     pub(crate) fn idle(&self) {
-        self.doing.store(IDLE, Ordering::Relaxed);
+        self.set(IDLE);
     }
 
     /// A request was answered before its body was read.
@@ -87,8 +92,23 @@ impl Phase {
         self.unread_body.load(Ordering::Relaxed)
     }
 
+    /// Bytes are on their way out.
+    pub(crate) fn writing(&self) {
+        self.unflushed.store(true, Ordering::Relaxed);
+    }
+
+    /// Everything is out.
+    pub(crate) fn flushed(&self) {
+        self.unflushed.store(false, Ordering::Relaxed);
+    }
+
+    /// Nothing is going on: no request, no part of one, nothing left to send.
+    pub(crate) fn may_rest(&self) -> bool {
+        self.is(IDLE) && !self.unflushed.load(Ordering::Relaxed)
+    }
+
     fn limit(&self) -> Option<Duration> {
-        match self.doing.load(Ordering::Relaxed) {
+        match self.value() & DOING {
             // A connection that never said anything is treated like one that never finishes.
             FRESH | HEAD => Some(HEAD_TIME),
             IDLE => Some(IDLE_TIME),
@@ -96,8 +116,17 @@ impl Phase {
         }
     }
 
-    fn value(&self) -> u8 {
+    fn value(&self) -> u32 {
         self.doing.load(Ordering::Relaxed)
+    }
+
+    fn is(&self, doing: u32) -> bool {
+        self.value() & DOING == doing
+    }
+
+    fn set(&self, doing: u32) {
+        self.doing
+            .store(self.value() & !DOING | doing, Ordering::Relaxed);
     }
 }
 
@@ -107,6 +136,8 @@ pub(crate) enum Wish {
     /// Nothing.
     #[default]
     None,
+    /// Give up memory that an idle connection does not need.
+    Rest,
     /// Finish the request in flight, take no more.
     Finish,
     /// Close now.
@@ -117,7 +148,8 @@ pub(crate) enum Wish {
 #[derive(Default)]
 pub(crate) struct Handle {
     phase: Arc<Phase>,
-    seen: Cell<(u8, Option<Instant>)>,
+    seen: Cell<(u32, Option<Instant>)>,
+    rested: Cell<bool>,
     wish: Cell<Wish>,
     waker: RefCell<Option<Waker>>,
 }
@@ -132,7 +164,17 @@ impl Handle {
         self.wish.get()
     }
 
+    /// Forgets a wish to rest; others stay.
+    pub(crate) fn clear(&self) {
+        if self.wish.get() == Wish::Rest {
+            self.wish.set(Wish::None);
+        }
+    }
+
     fn tell(&self, wish: Wish) {
+        if wish == Wish::Rest && self.wish.get() != Wish::None {
+            return;
+        }
         self.wish.set(wish);
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
@@ -189,9 +231,14 @@ impl Clients {
                     let limit = handle.phase.limit();
                     if limit.is_some_and(|limit| now.saturating_duration_since(since) >= limit) {
                         handle.tell(Wish::Close);
+                    } else if phase & DOING == IDLE && !handle.rested.replace(true) {
+                        handle.tell(Wish::Rest);
                     }
                 }
-                _ => handle.seen.set((phase, Some(now))),
+                _ => {
+                    handle.seen.set((phase, Some(now)));
+                    handle.rested.set(false);
+                }
             }
         }
     }

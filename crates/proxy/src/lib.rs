@@ -7,7 +7,7 @@
 //!   log buffer; they share nothing that is written per request, except counters read by a drain.
 //! - One control thread owns all services (`operations`, `deploy`, `registry`). It swaps the routing table
 //!   (`plane`, `router`) and waits; cores look at the table for every request.
-//! - A request's way is `acceptor` → `pipeline` → `forward` → `upstream`; its answer's is `body`. `exchange`
+//! - A request's way is `acceptor` → `connection` → `pipeline` → `forward` → `upstream`; its answer's is `body`. `exchange`
 //!   accompanies it and writes the access log.
 //! - hyper parses what clients send; what targets send is read by `upstream`, which says why.
 
@@ -33,6 +33,7 @@ mod buffer;
 mod cert_source;
 mod client;
 mod clock;
+mod connection;
 mod control;
 mod core;
 mod core_thread;

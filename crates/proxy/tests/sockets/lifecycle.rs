@@ -118,3 +118,22 @@ fn help_and_mistakes() {
         ["Run 'kamal-proxy --help' for usage."]
     );
 }
+
+#[test]
+fn connections_go_on_after_resting() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|seen, stream| reply(stream, "200 OK", &[], seen.path().as_bytes()));
+    proxy.deploy("web", &origin.address, &[]);
+    let (mut idle, mut halfway) = (Link::open(proxy.http), Link::open(proxy.http));
+    for round in 0..2 {
+        idle.write(format!("GET /idle{round} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(idle.read().text(), format!("/idle{round}"));
+        halfway.write(format!(
+            "GET /one{round} HTTP/1.1\r\nHost: a\r\n\r\nGET /two{round} HT"
+        ));
+        assert_eq!(halfway.read().text(), format!("/one{round}"));
+        std::thread::sleep(Duration::from_millis(2500));
+        halfway.write("TP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(halfway.read().text(), format!("/two{round}"));
+    }
+}

@@ -126,6 +126,12 @@ fn requests_over_tls_and_the_redirect_to_it() {
         assert_eq!(proxy.terminate(), 0);
         proxy.boot();
     }
+    let mut link = Link::over(dial(proxy.https, Some("a.com")).unwrap());
+    for _ in 0..2 {
+        link.write("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+        assert_eq!(link.read().text(), "web");
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+    }
     let seen = origin.seen().remove(0);
     assert_eq!(seen.all("X-Forwarded-Proto"), ["https"]);
     assert!(proxy.run(&["ls"]).stdout.contains("yes"));

@@ -1,0 +1,198 @@
+//! Serves one client connection with hyper. While a connection idles, hyper's state and buffers are given up and
+//! only the socket is kept; they are made anew when the next bytes arrive.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::client::{Client, Handle, Phase, Wish};
+use crate::core::Core;
+use crate::pipeline;
+
+/// Largest request head, and with it the largest read buffer of a connection.
+const LARGEST_HEAD: usize = (1 << 20) + (4 << 10);
+/// A client that still sends gets this long to see its answer.
+const LINGER_TIME: Duration = Duration::from_millis(500);
+
+/// A stream that can be waited for without reading from it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Ready when a read is worth trying.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Stream for TcpStream {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(cx).map(|_| ())
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Nothing decrypted waits inside: hyper reads until there is no more before it idles.
+        self.get_ref().0.poll_readable(cx)
+    }
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S: Stream>(core: Rc<Core>, stream: S, client: Rc<Client>) {
+    let (handle, _membership) = core.clients.join(&client.phase);
+    core.stir();
+    let mut observed = Observed {
+        stream,
+        early: Bytes::new(),
+        phase: Arc::clone(&client.phase),
+    };
+    loop {
+        if observed.early.is_empty() && !wait(&observed.stream, &handle).await {
+            return;
+        }
+        handle.clear();
+        match Box::pin(converse(&core, observed, &client, &handle)).await {
+            Some(rested) => observed = rested,
+            None => return,
+        }
+    }
+}
+
+/// Waits for bytes; `false` when the connection is to be closed instead.
+async fn wait<S: Stream>(stream: &S, handle: &Handle) -> bool {
+    poll_fn(|cx| match handle.listen(cx.waker()) {
+        Wish::Finish | Wish::Close => Poll::Ready(false),
+        Wish::None | Wish::Rest => stream.poll_readable(cx).map(|()| true),
+    })
+    .await
+}
+
+/// Serves requests until the connection ends, or idles; then the stream is given back.
+async fn converse<S: Stream>(
+    core: &Rc<Core>,
+    stream: Observed<S>,
+    client: &Rc<Client>,
+    handle: &Handle,
+) -> Option<Observed<S>> {
+    let service =
+        service_fn(|request| pipeline::serve(Rc::clone(core), Rc::clone(client), request));
+    let mut builder = http1::Builder::new();
+    builder
+        .title_case_headers(true)
+        .max_buf_size(LARGEST_HEAD)
+        .max_header_size(LARGEST_HEAD);
+    let mut connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut finishing = false;
+    let rest = poll_fn(|cx| {
+        match handle.listen(cx.waker()) {
+            Wish::None => {}
+            Wish::Rest if client.phase.may_rest() => return Poll::Ready(true),
+            Wish::Rest => handle.clear(),
+            Wish::Finish if finishing => {}
+            Wish::Finish => {
+                finishing = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            Wish::Close => return Poll::Ready(false),
+        }
+        ready!(pin!(&mut connection).poll(cx).map(|_| ()));
+        Poll::Ready(false)
+    })
+    .await;
+    handle.clear();
+    if rest {
+        let parts = connection.into_parts()?;
+        let mut stream = parts.io.into_inner();
+        // The start of a request may have come along with the one before.
+        stream.early = parts.read_buf;
+        return Some(stream);
+    }
+    if client.phase.has_unread_body() {
+        linger(connection.into_parts()?.io.into_inner().stream).await;
+    }
+    None
+}
+
+/// Reads on for a moment after an answer that came before the end of the request. Closing at once would reset
+/// the connection, and the client might never see the answer.
+async fn linger<S: AsyncRead + Unpin>(mut stream: S) {
+    let mut scratch = [0_u8; 4096];
+    let _ = tokio::time::timeout(LINGER_TIME, async {
+        while let Ok(1..) = stream.read(&mut scratch).await {}
+    })
+    .await;
+}
+
+/// A stream that notes when bytes arrive and when some are waiting to leave.
+struct Observed<S> {
+    stream: S,
+    /// Read before the rest of it.
+    early: Bytes,
+    phase: Arc<Phase>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if !self.early.is_empty() {
+            let size = self.early.len().min(buffer.remaining());
+            buffer.put_slice(self.early.get(..size).unwrap_or_default());
+            self.early.advance(size);
+            self.phase.received();
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.phase.received();
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.phase.writing();
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        // hyper flushes only after it has handed everything over.
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.phase.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        self.phase.writing();
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
