@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::host::Host;
 use crate::outcome::Outcome;
+use crate::scratch_app::ScratchApp;
 
 /// The hosts and the registry. While this value lives, no other test uses them.
 pub struct Fleet {
@@ -150,6 +151,38 @@ impl Fleet {
             "",
         );
         image
+    }
+
+    /// Builds the demo app in this mode and pushes it as these versions of a [`ScratchApp`], each an image of its own, as a deploy with
+    /// `--skip-push` expects them.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn push_versions(&self, versions: &[&str], mode: &str) {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let docker_config = scratch.path().join("docker");
+        let context = scratch.path().join("context");
+        write_app_context(&context, mode);
+        self.log_in(&docker_config, self.registry_password())
+            .expect();
+        for version in versions {
+            let service = ScratchApp::SERVICE;
+            let mut docker = Command::new("docker");
+            docker
+                .env("DOCKER_CONFIG", &docker_config)
+                .args(["buildx", "build", "--quiet", "--push"])
+                .args(["--build-arg", &format!("APP_VERSION={version}")])
+                .args(["--label", &format!("service={service}")])
+                .args(["--tag", &self.image(version)])
+                .arg(&context);
+            Outcome::of(&mut docker, "").expect();
+        }
+    }
+
+    /// The name of the image that a [`ScratchApp`] has in this version.
+    pub fn image(&self, version: &str) -> String {
+        let service = ScratchApp::SERVICE;
+        format!("{}/{service}/app:{version}", self.registry)
     }
 
     /// Logs this machine's Docker client in to the registry, with its settings in a folder of the test's own.

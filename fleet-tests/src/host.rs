@@ -7,6 +7,18 @@ use std::process::Command;
 use crate::fleet::project_root;
 use crate::outcome::Outcome;
 
+/// Prints [`Host::state`].
+const STATE: &str = r#"
+docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}} {{.Image}}' || exit 1
+docker images -a --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort
+docker volume ls -q
+docker network ls --no-trunc -q
+for home in /root /home/*; do
+  find $home/.kamal $home/.docker -printf '%p %M %u %s %T@\n' 2>/dev/null | sort
+  find $home/.kamal $home/.docker -type f -exec sha256sum {} + 2>/dev/null | sort
+done
+true"#;
+
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -53,6 +65,32 @@ impl Host {
             .collect();
         names.sort();
         names
+    }
+
+    /// Names of the containers that do not run, the newest first.
+    ///
+    /// # Panics
+    /// If the host's Engine does not answer.
+    pub fn stopped_containers(&self) -> Vec<String> {
+        let list = "docker ps -a --filter status=exited --filter status=created --filter status=dead \
+                    --format '{{.Names}}'";
+        self.run(list).expect().lines().map(str::to_owned).collect()
+    }
+
+    /// Everything that a deploy can leave: containers with their state, images, volumes, networks, and the files in the login users'
+    /// homes with mode, size and digest. Two that are equal are of a host that nothing was changed on.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub fn state(&self) -> String {
+        self.run(STATE).expect().to_owned()
+    }
+
+    /// The lock directories that are there.
+    pub fn locks(&self) -> String {
+        self.run("ls -d /root/.kamal/lock-* /home/*/.kamal/lock-* 2>/dev/null; true")
+            .expect()
+            .to_owned()
     }
 
     /// How many SSH sessions (commands, subsystems, shells) the host's sshd has started since it was made.

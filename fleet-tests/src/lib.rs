@@ -15,5 +15,5 @@ pub use fleet::Fleet;
 pub use host::Host;
 pub use load::Load;
 pub use outcome::Outcome;
-pub use program::Dhow;
+pub use program::{Dhow, Running};
 pub use scratch_app::ScratchApp;

@@ -100,6 +100,31 @@ impl ScratchApp {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// Commits, builds and pushes a version that behaves like this, by the program under test. Every release is an image of its own.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn release(&self, mode: &str) -> String {
+        let version = self.change(mode);
+        self.dhow().run(&["build", "push"]).expect();
+        version
+    }
+
+    /// Commits a version that behaves like this. Every version makes an image of its own.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn change(&self, mode: &str) -> String {
+        self.set_mode(mode);
+        let file = self.dir().join("Dockerfile");
+        let mut dockerfile = std::fs::read_to_string(&file).expect("read the Dockerfile");
+        dockerfile.push_str("LABEL lab.change=\"\"\n");
+        let count = dockerfile.matches("LABEL lab.change").count();
+        let dockerfile = dockerfile.replace("change=\"\"", &format!("change{count}=\"\""));
+        std::fs::write(&file, dockerfile).expect("write the Dockerfile");
+        self.commit(mode)
+    }
+
     /// Runs git in the repository.
     #[track_caller]
     pub fn git(&self, arguments: &[&str]) -> String {
