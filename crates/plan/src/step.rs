@@ -135,6 +135,8 @@ pub enum LocalStep {
         directory: Option<String>,
         /// Which failures are none.
         tolerate: Tolerate,
+        /// Whether its output is shown without `-v` too: a build's.
+        loud: bool,
     },
     /// Waits (`boot.wait`).
     Wait {

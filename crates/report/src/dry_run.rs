@@ -225,6 +225,7 @@ fn local_json(step: &LocalStep) -> Value {
             stdin,
             directory,
             tolerate,
+            ..
         } => json!({
             "title": title,
             "run": argv,

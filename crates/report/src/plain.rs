@@ -15,7 +15,12 @@ use crate::trouble::{Trouble, Troubles};
 const TIMED: [&str; 4] = ["deploy", "redeploy", "setup", "rollback"];
 
 /// What Kamal writes to its execution log rather than as a status line, by how it begins.
-const LOGGED: [&str; 12] = [
+const LOGGED: [&str; 17] = [
+    "Cloning repo into ",
+    "Resetting local clone ",
+    "Error preparing clone",
+    "Missing compatible builder",
+    "Couldn't create remote builder",
     "First ",
     "Waiting for the first healthy ",
     "Container is ",
@@ -87,7 +92,9 @@ impl Plain {
                     Stream::Stdout => self.log_ink(Ink::Green, text),
                     Stream::Stderr => self.log_ink(Ink::Red, text),
                 };
-                self.log(Level::Debug, Some(id), &format!("\t{text}"))
+                let loud = self.steps.get(id).is_some_and(|step| step.loud);
+                let level = if loud { Level::Info } else { Level::Debug };
+                self.log(level, Some(id), &format!("\t{text}"))
             }
             EventKind::StepFinished {
                 id,

@@ -32,6 +32,7 @@ pub(crate) fn redacted(event: &Event, redactor: &Redactor) -> Event {
             title,
             command,
             debug,
+            loud,
         } => EventKind::StepStarted {
             id: id.clone(),
             host: host.clone(),
@@ -39,6 +40,7 @@ pub(crate) fn redacted(event: &Event, redactor: &Redactor) -> Event {
             title: text(title),
             command: text(command),
             debug: *debug,
+            loud: *loud,
         },
         EventKind::Output {
             id,

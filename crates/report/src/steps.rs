@@ -21,6 +21,8 @@ pub(crate) struct Step {
     pub(crate) command: String,
     /// Whether it is bookkeeping.
     pub(crate) debug: bool,
+    /// Whether its output is shown without `-v`.
+    pub(crate) loud: bool,
     /// When it began.
     pub(crate) since: Duration,
     /// How far it is, and of how much.
@@ -57,6 +59,7 @@ impl Steps {
                 title,
                 command,
                 debug,
+                loud,
             } => {
                 let step = Step {
                     host: host.clone(),
@@ -64,6 +67,7 @@ impl Steps {
                     title: title.clone(),
                     command: command.clone(),
                     debug: *debug,
+                    loud: *loud,
                     since: event.at,
                     ..Step::default()
                 };

@@ -81,6 +81,8 @@ pub enum EventKind {
         command: String,
         /// Whether it is bookkeeping.
         debug: bool,
+        /// Whether its output is worth showing without `-v`: builds, and hooks that ask for it.
+        loud: bool,
     },
     /// A step printed something: whole lines, without their line feeds, or the last incomplete one.
     Output {

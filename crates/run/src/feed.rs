@@ -34,6 +34,7 @@ pub(crate) async fn feed(
         title: step.title.clone(),
         command: shown(step),
         debug: step.debug,
+        loud: false,
     });
     let result = transfer(session, &cmd.real(), content, &id, sink).await;
     let exit = match &result {

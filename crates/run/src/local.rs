@@ -43,6 +43,8 @@ pub struct Program<'a> {
     pub directory: Option<&'a str>,
     /// Bookkeeping, shown with `-v` only.
     pub debug: bool,
+    /// Its output is shown without `-v` too.
+    pub loud: bool,
 }
 
 /// What a program printed, and how it ended.
@@ -82,6 +84,7 @@ impl Local {
             title: program.title.to_owned(),
             command: command.clone(),
             debug: program.debug,
+            loud: program.loud,
         });
         let ended = self.spawn(program, &id, sink).await;
         sink.emit(EventKind::StepFinished {
@@ -114,6 +117,7 @@ impl Local {
                 stdin,
                 directory,
                 tolerate,
+                loud,
             } => {
                 let program = Program {
                     title,
@@ -122,6 +126,7 @@ impl Local {
                     stdin: stdin.clone(),
                     directory: directory.as_deref(),
                     debug: false,
+                    loud: *loud,
                 };
                 let ended = self.program(&program, sink).await?;
                 let tolerated = match tolerate {

@@ -168,6 +168,7 @@ impl<'a> Fold<'a> {
             title: step.title.clone(),
             command: shown(step),
             debug: step.debug,
+            loud: false,
         });
         self.ran.steps += 1;
         self.current = Some(Current {

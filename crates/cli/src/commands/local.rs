@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use dhow_config::{Failure, Loaded, docs, dump, templates};
 use dhow_text::diagnostic::{Diagnostic, Severity};
+use dhow_text::redact::Redactor;
 use dhow_text::render::render;
 use dhow_text::source::Sources;
 
@@ -60,7 +61,8 @@ pub(super) fn show_diagnostics(edge: &Edge, failure: &Failure) -> ExitCode {
         .cloned()
         .collect();
     if !placed.is_empty() {
-        complain(&render(&placed, &failure.sources, colour));
+        let redactor = Redactor::new(failure.credentials.iter().cloned());
+        complain(&redactor.redact(&render(&placed, &failure.sources, colour)));
     }
     let first = failure
         .diagnostics
@@ -80,7 +82,8 @@ pub(super) fn show_diagnostics(edge: &Edge, failure: &Failure) -> ExitCode {
 pub(super) fn show_warnings(edge: &Edge, global: &Global, loaded: &Loaded) {
     if !loaded.warnings.is_empty() && !global.quiet {
         let colour = edge.stdout_is_terminal && edge.env("NO_COLOR").is_none_or(str::is_empty);
-        complain(&render(&loaded.warnings, loaded.raw.sources(), colour));
+        let redactor = Redactor::new(loaded.raw.credentials());
+        complain(&redactor.redact(&render(&loaded.warnings, loaded.raw.sources(), colour)));
     }
 }
 

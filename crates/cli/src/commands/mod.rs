@@ -110,7 +110,7 @@ async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> Exit
         }
     };
     sink.emit(EventKind::CommandFinished {
-        ok: result.exit == 0,
+        ok: result.ok,
         seconds: sink.started().elapsed().as_secs_f64(),
         exit: result.exit,
     });
@@ -121,19 +121,21 @@ async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> Exit
 /// How a command ended.
 struct Ended {
     exit: i32,
+    /// Whether all went well; a command on a host that was connected to this terminal may end as it likes.
+    ok: bool,
 }
 
 impl Ended {
     fn from(result: Result<i32, Failed>, sink: &Sink) -> Self {
         match result {
-            Ok(exit) => Self { exit },
+            Ok(exit) => Self { exit, ok: true },
             Err(failed) => {
                 for (host, failure) in failed.hosts {
                     if host.is_none() {
                         sink.emit(EventKind::Failed { failure });
                     }
                 }
-                Self { exit: 1 }
+                Self { exit: 1, ok: false }
             }
         }
     }
@@ -156,7 +158,7 @@ async fn work(job: Job<'_>, command: &Command) -> Ended {
             let failure = dhow_run::Failure::new("Interrupt", "interrupted")
                 .hinted("the old version goes on serving where the new one was not yet healthy; running the same command again finishes the job");
             job.sink.emit(EventKind::Failed { failure });
-            Ended { exit }
+            Ended { exit, ok: false }
         }
     };
     // What is said last (the lock's release, closed channels) needs a moment on the wire; a dead network must not hold us up.

@@ -212,6 +212,7 @@ pub fn build(
     env.extend(more);
     Ok(LocalStep::Run {
         title: "building the image".to_owned(),
+        loud: true,
         argv: shell_argv(&built.cmd),
         env,
         stdin: None,
@@ -313,6 +314,7 @@ fn login(server: Option<&str>, username: &Secret, password: Secret) -> LocalStep
 fn with_input(title: &str, argv: Vec<String>, stdin: Option<Secret>) -> LocalStep {
     LocalStep::Run {
         title: title.to_owned(),
+        loud: false,
         argv,
         env: Vec::new(),
         stdin,

@@ -28,6 +28,7 @@ pub fn login(context: &Context<'_>, sides: Sides) -> Result<Vec<Stage>, PlanErro
         stages.push(Stage::local(
             "login",
             vec![LocalStep::Run {
+                loud: false,
                 title: "logging in to the registry".to_owned(),
                 argv: vec!["sh".to_owned(), "-c".to_owned(), cmd.real()],
                 env: Vec::new(),
@@ -55,6 +56,7 @@ pub fn logout(context: &Context<'_>, sides: Sides) -> Vec<Stage> {
         stages.push(Stage::local(
             "logout",
             vec![LocalStep::Run {
+                loud: false,
                 title: "logging out of the registry".to_owned(),
                 argv: vec!["sh".to_owned(), "-c".to_owned(), cmd.real()],
                 env: Vec::new(),

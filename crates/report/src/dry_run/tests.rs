@@ -53,6 +53,7 @@ fn plan() -> Plan {
                         secrets: true,
                     },
                     LocalStep::Run {
+                        loud: false,
                         title: "building".to_owned(),
                         argv: ["docker", "build", "."].map(str::to_owned).to_vec(),
                         env: vec![("NPM".to_owned(), Secret::new(TOKEN))],

@@ -127,7 +127,9 @@ impl Human {
                 let place = self.place(host.as_deref());
                 format!("{place} $ {command}\n")
             }
-            EventKind::Output { id, text, .. } if verbose => {
+            EventKind::Output { id, text, .. }
+                if verbose || self.steps.get(id).is_some_and(|step| step.loud) =>
+            {
                 let host = self.steps.get(id).and_then(|step| step.host.as_deref());
                 format!("{}   {text}\n", self.place(host))
             }

@@ -36,6 +36,7 @@ pub(crate) fn started(at: f64, id: &str, host: Option<&str>, title: &str, comman
             title: title.to_owned(),
             command: command.to_owned(),
             debug: command.starts_with("mkdir"),
+            loud: false,
         },
     )
 }
