@@ -10,6 +10,7 @@
 
 mod generate;
 mod layers;
+mod links;
 mod parity;
 mod purity;
 mod sources;
@@ -21,10 +22,11 @@ use parity::ListName;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check                    layers, sources, purity, parity --check and gen --check
+  check                    layers, sources, purity, links, parity --check, gen --check
   layers                   crates depend only on those below them
   sources                  length, heads and names of source files
   purity                   libraries in the middle do not touch the outside world
+  links                    links between documents lead somewhere
   gen [--check]            write (or compare) what is generated from the code: docs/cli-reference.md
   parity [--check]         write (or compare) which test shows which item of docs/parity/*.md
   parity --strict LIST     fail when an item of LIST (config, commands or proxy) has no test
@@ -42,12 +44,14 @@ fn main() -> ExitCode {
             let mut findings = layers::check(&root);
             findings.extend(sources::check(&root));
             findings.extend(purity::check(&root));
+            findings.extend(links::check(&root));
             findings.extend(parity::compare(&root));
             findings.extend(generate::compare(&root));
             findings
         }
         ["layers"] => layers::check(&root),
         ["sources"] => sources::check(&root),
+        ["links"] => links::check(&root),
         ["purity"] => purity::check(&root),
         ["gen"] => generate::write(&root),
         ["gen", "--check"] => generate::compare(&root),
