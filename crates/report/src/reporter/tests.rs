@@ -331,10 +331,10 @@ fn json_is_one_object_a_line() {
     {"v":1,"at":0.4,"event":"connected","host":"10.0.0.1","seconds":0.3}
     {"v":1,"at":0.4,"event":"connected","host":"10.0.0.2","seconds":0.3}
     {"v":1,"at":0.4,"event":"connected","host":"web-3.example.com","seconds":0.3}
-    {"v":1,"at":0.5,"event":"step_started","id":"0000000a","host":"10.0.0.1","role":"web","title":"pulling the image","command":"docker pull app","debug":false}
+    {"v":1,"at":0.5,"event":"step_started","id":"0000000a","host":"10.0.0.1","role":"web","title":"pulling the image","command":"docker pull app","debug":false,"loud":false}
     {"v":1,"at":0.6,"event":"output","id":"0000000a","stream":"stdout","text":"Pulled"}
     {"v":1,"at":2.5,"event":"step_finished","id":"0000000a","exit":0,"seconds":2.0,"tolerated":false}
-    {"v":1,"at":2.5,"event":"step_started","id":"0000000b","host":"10.0.0.1","role":"web","title":"making the folder","command":"mkdir -p .kamal","debug":true}
+    {"v":1,"at":2.5,"event":"step_started","id":"0000000b","host":"10.0.0.1","role":"web","title":"making the folder","command":"mkdir -p .kamal","debug":true,"loud":false}
     {"v":1,"at":2.6,"event":"step_finished","id":"0000000b","exit":0,"seconds":0.1,"tolerated":false}
     "#);
 }
