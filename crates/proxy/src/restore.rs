@@ -91,6 +91,12 @@ impl Operations {
                 );
                 CertSource::None
             });
+        if matches!(certificate, CertSource::Automatic) {
+            log.warn(
+                "Automatic TLS is not available in this build",
+                &[("service", &state.name)],
+            );
+        }
         let pages_path = &state.options.error_page_path;
         let pages = match ErrorPages::load(Path::new(pages_path)) {
             _ if pages_path.is_empty() => ErrorPages::default(),

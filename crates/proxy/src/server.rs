@@ -50,6 +50,7 @@ pub(crate) enum ServerError {
 /// When it cannot start.
 pub(crate) fn run(args: RunArgs, env: &ProxyEnv) -> Result<(), ServerError> {
     let ports = (port(args.http_port)?, port(args.https_port)?);
+    raise_descriptor_limit();
     let (log, writer) = log::start(io::stdout(), TimeZone::system(), args.debug)?;
     let outcome = run_logged(args, ports, env, log);
     writer.finish();
@@ -145,6 +146,15 @@ async fn serve(
     }
     log.info("Server stopped", &[]);
     Ok(())
+}
+
+/// Every connection takes two descriptors, and the limit a process starts with is often 1024. Not being allowed to
+/// raise it is no reason not to run.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Nobody should believe that something runs which does not.

@@ -333,4 +333,36 @@ mod tests {
         assert_eq!(head(300).unwrap().unwrap().headers.len(), 300);
         assert!(head(2000).is_err());
     }
+
+    #[test]
+    fn noise_does_no_harm() {
+        let valid = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n5\r\nhello\r\n0\r\nT: x\r\n\r\n";
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed as usize
+        };
+        for _ in 0..200_000 {
+            let mut bytes = valid.as_bytes().to_vec();
+            for _ in 0..random() % 6 {
+                let place = random() % bytes.len();
+                match random() % 3 {
+                    0 => bytes[place] = random() as u8,
+                    1 => bytes.truncate(place.max(1)),
+                    _ => bytes.insert(place, b"\r\n:;0 \x00\xff"[random() % 8]),
+                }
+            }
+            let mut buffer = BytesMut::from(&bytes[..]);
+            if let Ok(Some(mut head)) = parse_response_head(&mut buffer, &Method::GET) {
+                for _ in 0..20 {
+                    match head.body.decode(&mut buffer) {
+                        Ok(crate::upstream::Decoded::Data(_)) => {}
+                        _ => break,
+                    }
+                }
+            }
+        }
+    }
 }

@@ -137,3 +137,15 @@ fn connections_go_on_after_resting() {
         assert_eq!(halfway.read().text(), format!("/two{round}"));
     }
 }
+
+#[test]
+fn the_descriptor_limit_is_raised_to_what_is_allowed() {
+    let proxy = Proxy::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", proxy.pid())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let columns: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(columns[3], columns[4], "{line}");
+}
