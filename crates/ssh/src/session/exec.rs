@@ -87,7 +87,7 @@ pub struct Output {
 
 /// A running command. Dropping it closes the channel: the command loses its input and output, which ends most.
 ///
-/// Somebody has to read: a command whose output is not taken holds up the others on the same connection after some 3 MB.
+/// Somebody has to read: a command whose output is not taken holds up the others on the same connection after some 100 pieces.
 pub struct Exec {
     host: String,
     read: ChannelReadHalf,

@@ -6,6 +6,8 @@
     reason = "each test program uses its own part"
 )]
 
+pub mod place;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
