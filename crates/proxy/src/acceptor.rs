@@ -12,6 +12,7 @@ use tokio_rustls::server::TlsStream;
 use crate::client::Client;
 use crate::connection::serve;
 use crate::core::Core;
+use crate::http2;
 
 /// A TLS handshake must be done within this.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -42,7 +43,12 @@ pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: Tls
             let handshake =
                 tokio::time::timeout(HANDSHAKE_TIME, handshake(&core, stream, peer, tls));
             if let Ok(Some(stream)) = handshake.await {
-                serve(core, stream, Rc::new(Client::new(peer, port, true))).await;
+                let client = Rc::new(Client::new(peer, port, true));
+                if stream.get_ref().1.alpn_protocol() == Some(http2::ALPN) {
+                    Box::pin(http2::serve(core, stream, client)).await;
+                } else {
+                    serve(core, stream, client).await;
+                }
             }
         });
     }

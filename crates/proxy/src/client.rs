@@ -52,6 +52,8 @@ impl Client {
 pub(crate) struct Phase {
     /// What it does in the lowest two bits, above them how many requests there were.
     doing: AtomicU32,
+    /// Requests being served; more than one only with HTTP/2.
+    active: AtomicU32,
     unread_body: AtomicBool,
     unflushed: AtomicBool,
 }
@@ -72,6 +74,7 @@ impl Phase {
 
     /// A request is being served.
     pub(crate) fn busy(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
         let requests = self.doing.load(Ordering::Relaxed) >> 2;
         self.doing
             .store(requests.wrapping_add(1) << 2 | BUSY, Ordering::Relaxed);
@@ -79,7 +82,9 @@ impl Phase {
 
     /// The request is done.
     pub(crate) fn idle(&self) {
-        self.set(IDLE);
+        if self.active.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.set(IDLE);
+        }
     }
 
     /// A request was answered before its body was read.

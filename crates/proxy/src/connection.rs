@@ -1,4 +1,4 @@
-//! Serves one client connection with hyper. While a connection idles, hyper's state and buffers are given up and
+//! Serves one client connection with HTTP/1. While a connection idles, hyper's state and buffers are given up and
 //! only the socket is kept; they are made anew when the next bytes arrive.
 
 use std::future::{Future as _, poll_fn};
@@ -21,7 +21,7 @@ use crate::core::Core;
 use crate::pipeline;
 
 /// Largest request head, and with it the largest read buffer of a connection.
-const LARGEST_HEAD: usize = (1 << 20) + (4 << 10);
+pub(crate) const LARGEST_HEAD: usize = (1 << 20) + (4 << 10);
 /// A client that still sends gets this long to see its answer.
 const LINGER_TIME: Duration = Duration::from_millis(500);
 

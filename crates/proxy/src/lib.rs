@@ -45,6 +45,7 @@ mod failure;
 mod forward;
 mod gather;
 mod health;
+mod http2;
 mod lane;
 mod listener;
 mod log;

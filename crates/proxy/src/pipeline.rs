@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -18,6 +18,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::forward::{Terms, forward};
 use crate::gather::{gather_request, gather_response};
+use crate::http2::join_cookies;
 use crate::lane::InFlight;
 use crate::pause::Passage;
 use crate::redirect;
@@ -49,6 +50,9 @@ pub(crate) async fn serve(
             protocol,
             connection: hyper::upgrade::on(&mut request),
         });
+    if request.version() == Version::HTTP_2 {
+        join_cookies(request.headers_mut());
+    }
     let (parts, body) = request.into_parts();
     let request_length = match body.size_hint().exact() {
         Some(length) => i64::try_from(length).unwrap_or(i64::MAX),

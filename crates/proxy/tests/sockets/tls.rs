@@ -8,7 +8,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-use crate::support::{Answer, Link, Origin, Proxy, get, send};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::support::{Answer, Link, Origin, Proxy, get, reply, send};
 
 /// Self-signed for `a.com`, made for these tests.
 const CERTIFICATE: &str = include_str!("a.com.cert.pem");
@@ -76,15 +80,19 @@ impl ServerCertVerifier for AnyCertificate {
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-/// A handshake; `None` for the name sends none.
-fn dial(port: u16, name: Option<&'static str>) -> std::io::Result<Tls> {
+fn client_config() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate))
-        .with_no_client_auth();
+        .with_no_client_auth()
+}
+
+/// A handshake; `None` for the name sends none.
+fn dial(port: u16, name: Option<&'static str>) -> std::io::Result<Tls> {
+    let mut config = client_config();
     config.enable_sni = name.is_some();
     let server = ServerName::try_from(name.unwrap_or("unnamed")).unwrap();
     let connection = ClientConnection::new(Arc::new(config), server).unwrap();
@@ -227,4 +235,85 @@ fn certificates_that_cannot_be_served_are_refused() {
         assert_eq!(details.len(), 1);
     }
     assert!(!proxy.state_file().exists());
+}
+
+#[test]
+fn http2_takes_many_requests_at_once() {
+    let proxy = Proxy::start();
+    let origin = Origin::start(|seen, stream| {
+        if seen.path() == "/slow" {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        reply(stream, "200 OK", &[("X-Path", seen.path())], &seen.body)
+    });
+    deploy(
+        &proxy,
+        "web",
+        &origin.address,
+        &["--host=a.com", "--buffer-requests"],
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    let bodies = runtime.block_on(async {
+        let mut config = client_config();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", proxy.https))
+            .await
+            .unwrap();
+        let name = ServerName::try_from("a.com").unwrap();
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap();
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let mut requests = tokio::task::JoinSet::new();
+        for number in 0..20_u32 {
+            let mut sender = sender.clone();
+            requests.spawn(async move {
+                let request = http::Request::post("https://a.com/slow")
+                    .header("cookie", "a=1")
+                    .header("cookie", "b=2")
+                    .body(Full::new(Bytes::from(format!("body {number}"))))
+                    .unwrap();
+                let response = sender.send_request(request).await.unwrap();
+                assert_eq!(response.status(), 200);
+                assert_eq!(response.headers()["x-path"], "/slow");
+                response.into_body().collect().await.unwrap().to_bytes()
+            });
+        }
+        requests.join_all().await
+    });
+    let mut bodies: Vec<_> = bodies
+        .into_iter()
+        .map(|body| String::from_utf8(body.to_vec()).unwrap())
+        .collect();
+    bodies.sort_by_key(|body| body[5..].parse::<u32>().unwrap());
+    assert_eq!(
+        bodies,
+        (0..20)
+            .map(|number| format!("body {number}"))
+            .collect::<Vec<_>>()
+    );
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    let seen = origin.seen().remove(0);
+    assert_eq!(
+        (seen.all("Host"), seen.all("Cookie")),
+        (vec!["a.com"], vec!["a=1; b=2"])
+    );
+    let line = proxy.request_logged("/slow");
+    assert_eq!(
+        (line["proto"].as_str(), line["host"].as_str()),
+        (Some("HTTP/2.0"), Some("a.com"))
+    );
 }
