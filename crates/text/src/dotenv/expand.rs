@@ -154,7 +154,9 @@ impl Expansion<'_> {
         };
         if is_inline(&line) {
             let line = self.nested(text, depth)?;
-            let argv = shell::split(&line).map_err(|error| Problem::error(error.to_string()))?;
+            let argv = shell::split(&line)
+                // The error quotes the line, which holds secrets.
+                .map_err(|_| Problem::error("a quote in the command is not closed"))?;
             let argv = argv.get(1..).unwrap_or_default();
             return self
                 .expander

@@ -49,8 +49,13 @@ pub fn split(line: &str) -> Result<Vec<String>, UnmatchedQuote> {
                 }
             }
             '\\' => {
-                let next = chars.next().map_or('\\', |(_, next)| next);
-                word.get_or_insert_default().push(next);
+                let word = word.get_or_insert_default();
+                match chars.next() {
+                    None => word.push('\\'),
+                    // Ruby's own: before a line break the backslash stays.
+                    Some((_, '\n')) => word.push_str("\\\n"),
+                    Some((_, next)) => word.push(next),
+                }
             }
             c => word.get_or_insert_default().push(c),
         }
@@ -113,6 +118,7 @@ mod tests {
             (r#"a\ b "\$x \a \" \\""#, &["a b", r#"$x \a " \"#]),
             (r#"\{\"k\":\"v\"\}"#, &[r#"{"k":"v"}"#]),
             (r"'a\b'", &[r"a\b"]),
+            ("a\\\nb \"a\\\nb\" \\", &["a\\\nb", "a\nb", "\\"]),
             ("ä'ö ü'", &["äö ü"]),
         ] {
             assert_eq!(split(line).unwrap(), words, "{line}");

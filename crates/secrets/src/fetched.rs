@@ -1,0 +1,57 @@
+//! What a password manager gave.
+
+use dhow_text::redact::Secret;
+use dhow_text::shell;
+
+/// Names and values in the order they came; a value may be missing (`null`).
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    pairs: Vec<(String, Option<Secret>)>,
+}
+
+impl Fetched {
+    /// The names and values.
+    pub fn pairs(&self) -> &[(String, Option<Secret>)] {
+        &self.pairs
+    }
+
+    /// One line of compact JSON, as `secrets fetch` prints it.
+    pub fn to_json(&self) -> Secret {
+        let object: serde_json::Map<String, serde_json::Value> = self
+            .pairs
+            .iter()
+            .map(|(name, value)| {
+                let value = value.as_ref().map(|value| value.reveal().to_owned());
+                (name.clone(), value.into())
+            })
+            .collect();
+        Secret::new(serde_json::Value::Object(object).to_string())
+    }
+
+    /// The same for a secrets file: escaped, so that a shell or [`shell::split`] takes it for one word.
+    pub fn to_inline(&self) -> Secret {
+        Secret::new(shell::escape(self.to_json().reveal()))
+    }
+
+    /// A name that comes again keeps its place and takes the new value.
+    pub(crate) fn set(&mut self, name: impl Into<String>, value: Option<Secret>) {
+        let name = name.into();
+        match self.pairs.iter_mut().find(|(known, _)| *known == name) {
+            Some(pair) => pair.1 = value,
+            None => self.pairs.push((name, value)),
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| known == name)
+    }
+}
+
+/// A JSON value as a secret: text as it is, null as none, anything else as its JSON text.
+pub(crate) fn secret(value: Option<&serde_json::Value>) -> Option<Secret> {
+    match value? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(Secret::new(text.as_str())),
+        other => Some(Secret::new(other.to_string())),
+    }
+}
