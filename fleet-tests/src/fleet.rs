@@ -159,6 +159,19 @@ impl Fleet {
     /// # Panics
     /// If that fails.
     pub fn push_versions(&self, versions: &[&str], mode: &str) {
+        let label = format!("service={}", ScratchApp::SERVICE);
+        self.push_images(versions, mode, &["--label", &label]);
+    }
+
+    /// Pushes a version of a [`ScratchApp`] that lacks the label that all images of a service have.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn push_without_label(&self, version: &str) {
+        self.push_images(&[version], "healthy", &[]);
+    }
+
+    fn push_images(&self, versions: &[&str], mode: &str, more: &[&str]) {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         let docker_config = scratch.path().join("docker");
         let context = scratch.path().join("context");
@@ -166,13 +179,12 @@ impl Fleet {
         self.log_in(&docker_config, self.registry_password())
             .expect();
         for version in versions {
-            let service = ScratchApp::SERVICE;
             let mut docker = Command::new("docker");
             docker
                 .env("DOCKER_CONFIG", &docker_config)
                 .args(["buildx", "build", "--quiet", "--push"])
                 .args(["--build-arg", &format!("APP_VERSION={version}")])
-                .args(["--label", &format!("service={service}")])
+                .args(more)
                 .args(["--tag", &self.image(version)])
                 .arg(&context);
             Outcome::of(&mut docker, "").expect();

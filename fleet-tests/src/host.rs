@@ -14,7 +14,8 @@ docker images -a --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort
 docker volume ls -q
 docker network ls --no-trunc -q
 for home in /root /home/*; do
-  find $home/.kamal $home/.docker -printf '%p %M %u %s %T@\n' 2>/dev/null | sort
+  find $home/.kamal $home/.docker -type d -printf '%p %M %u\n' 2>/dev/null | sort
+  find $home/.kamal $home/.docker ! -type d -printf '%p %M %u %s %T@\n' 2>/dev/null | sort
   find $home/.kamal $home/.docker -type f -exec sha256sum {} + 2>/dev/null | sort
 done
 true"#;
@@ -132,6 +133,11 @@ impl Host {
     /// Kills the Docker Engine.
     pub fn kill_docker(&self) {
         self.verb("kill-docker");
+    }
+
+    /// Stops the Docker Engine in good order.
+    pub fn stop_docker(&self) {
+        self.verb("stop-docker");
     }
 
     /// Starts the Docker Engine and waits until it answers.

@@ -17,3 +17,10 @@ pub use load::Load;
 pub use outcome::Outcome;
 pub use program::{Dhow, Running};
 pub use scratch_app::ScratchApp;
+
+/// Prints a line that `cargo test` shows although the test passes: what was measured belongs to the outcome.
+pub fn tell(line: &str) {
+    use std::io::Write;
+    // Nobody reads it: then it is not needed.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

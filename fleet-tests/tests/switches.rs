@@ -1,6 +1,6 @@
 //! Deploys and rollbacks in a row under load on every host: no request is lost, and in the end there is what should be there.
 
-use dhow_fleet_tests::{Fleet, Host, Load, ScratchApp};
+use dhow_fleet_tests::{Fleet, Host, Load, ScratchApp, tell};
 
 /// Requests a second to each host, the slow ones not counted.
 const RATE: u32 = 300;
@@ -159,10 +159,15 @@ fn switch(deploys: usize, rollbacks: usize) {
     for (host, expected) in std::iter::zip(&fleet.hosts, &expected) {
         expected.check(host);
     }
-    println!(
-        "{deploys} deploys and {rollbacks} rollbacks: {} requests, {} failed, p99 {:.0} ms, longest {:.0} ms",
-        report.all.sent, report.all.failed, report.all.latency_ms.p99, report.all.latency_ms.max
-    );
+    let all = &report.all;
+    tell(&format!(
+        "{deploys} deploys and {rollbacks} rollbacks on {} hosts: {} requests, {} failed, p99 {:.0} ms, longest {:.0} ms",
+        fleet.hosts.len(),
+        all.sent,
+        all.failed,
+        all.latency_ms.p99,
+        all.latency_ms.max
+    ));
 }
 
 #[test]
