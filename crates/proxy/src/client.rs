@@ -1,7 +1,7 @@
 //! Client connections of one core: who is on the other end, and what may end a connection from outside (a head
 //! that does not come to its end, idling for too long, shutdown).
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) tls: bool,
     /// What the connection is doing.
     pub(crate) phase: Arc<Phase>,
+    /// Set where closing the connection ends one request and no others.
+    pub(crate) handle: OnceCell<Rc<Handle>>,
 }
 
 impl Client {
@@ -38,6 +40,7 @@ impl Client {
             listener_port,
             tls,
             phase: Arc::default(),
+            handle: OnceCell::new(),
         }
     }
 
@@ -174,6 +177,11 @@ impl Handle {
         if self.wish.get() == Wish::Rest {
             self.wish.set(Wish::None);
         }
+    }
+
+    /// Closes the connection, whatever it is doing.
+    pub(crate) fn close(&self) {
+        self.tell(Wish::Close);
     }
 
     fn tell(&self, wish: Wish) {

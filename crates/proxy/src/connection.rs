@@ -47,6 +47,7 @@ impl Stream for TlsStream<TcpStream> {
 /// Serves a connection to its end.
 pub(crate) async fn serve<S: Stream>(core: Rc<Core>, stream: S, client: Rc<Client>) {
     let (handle, _membership) = core.clients.join(&client.phase);
+    let _ = client.handle.set(Rc::clone(&handle));
     core.stir();
     let mut observed = Observed {
         stream,

@@ -118,6 +118,11 @@ impl Core {
                     lane.cancel();
                 }
             }
+            Order::Cut(id) => {
+                if let Some(lane) = self.lanes.borrow().get(&id) {
+                    lane.cut();
+                }
+            }
             Order::Retire(id) => {
                 // The mirror may still hold the lane: a core without requests never looks at the table.
                 let lane = self.lanes.borrow_mut().remove(&id);

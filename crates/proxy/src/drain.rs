@@ -7,13 +7,13 @@ use tokio::time::{Instant, sleep};
 use crate::balance::TargetSet;
 use crate::plane::{Cores, Order};
 
-/// Requests that were cancelled get this long to let go.
-const LET_GO: Duration = Duration::from_secs(5);
+/// Requests that were cancelled get this long to let go, and once more after their clients were cut off.
+const LET_GO: Duration = Duration::from_secs(1);
 /// Between two looks at the counters.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Waits until nothing is in flight on `set`; after `timeout` what is left is ended. `settled` lets a caller
-/// stop early when the reason for draining is gone. No new requests may be coming in.
+/// Waits until nothing is in flight on `set`; after `timeout` what is left is ended. A client that does not read
+/// its response does not notice, so in the end its connection is closed. `settled` lets a caller stop early when the reason for draining is gone. No new requests may be coming in.
 pub(crate) async fn drain(
     set: &TargetSet,
     timeout: Duration,
@@ -23,10 +23,14 @@ pub(crate) async fn drain(
     if wait(set, timeout, &settled).await || settled() {
         return;
     }
-    for target in &set.targets {
-        cores.order(Order::Cancel(target.id));
+    for order in [Order::Cancel, Order::Cut] {
+        for target in &set.targets {
+            cores.order(order(target.id));
+        }
+        if wait(set, LET_GO, &settled).await {
+            return;
+        }
     }
-    wait(set, LET_GO, &settled).await;
 }
 
 /// Takes targets out of service for good: nothing new comes in, what is in flight is drained, then every core
@@ -115,7 +119,7 @@ mod tests {
         set.targets[0].enter(0);
         let start = Instant::now();
         retire(&set, Duration::from_secs(30), &cores).await;
-        assert_eq!(start.elapsed(), Duration::from_secs(35));
+        assert_eq!(start.elapsed(), Duration::from_secs(32));
         assert!(matches!(orders.try_recv(), Ok(Order::Cancel(id)) if id == set.targets[0].id));
     }
 

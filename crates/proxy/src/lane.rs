@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use crate::client::Handle;
 use crate::pause::Gate;
 use crate::slots::Slots;
 use crate::target::Target;
@@ -46,6 +47,7 @@ struct Waiting {
     deadline: Option<Instant>,
     verdict: Option<Verdict>,
     waker: Option<Waker>,
+    client: Option<Rc<Handle>>,
 }
 
 /// A target that does not even answer the connect has failed; the system's own limit would be minutes.
@@ -102,6 +104,15 @@ impl Lane {
         }
     }
 
+    /// Closes the client connections of requests still in flight.
+    pub(crate) fn cut(&self) {
+        for waiting in self.waiting.borrow_mut().iter_mut() {
+            if let Some(client) = &waiting.client {
+                client.close();
+            }
+        }
+    }
+
     /// Ends requests whose deadline has passed.
     pub(crate) fn sweep_deadlines(&self, now: Instant) {
         for waiting in self.waiting.borrow_mut().iter_mut() {
@@ -128,14 +139,18 @@ impl Lane {
 }
 
 impl InFlight {
-    /// Counts a request in, unless the target takes no more or the gate has closed in between.
-    pub(crate) fn enter(lane: &Rc<Lane>, gate: &Gate) -> Option<Self> {
+    /// Counts a request in, unless the target takes no more or the gate has closed in between. `client` is the
+    /// connection that may be closed to end it.
+    pub(crate) fn enter(lane: &Rc<Lane>, gate: &Gate, client: Option<Rc<Handle>>) -> Option<Self> {
         lane.target.enter(lane.core);
         if lane.target.is_retired() || !gate.is_open() {
             lane.target.leave(lane.core);
             return None;
         }
-        let key = lane.waiting.borrow_mut().insert(Waiting::default());
+        let key = lane.waiting.borrow_mut().insert(Waiting {
+            client,
+            ..Waiting::default()
+        });
         Some(Self {
             lane: Rc::clone(lane),
             key,
@@ -222,10 +237,10 @@ mod tests {
     #[test]
     fn requests_are_counted_and_refused_after_retirement() {
         let (lane, gate) = lane();
-        let first = InFlight::enter(&lane, &gate).unwrap();
+        let first = InFlight::enter(&lane, &gate, None).unwrap();
         assert_eq!(lane.target.in_flight(), 1);
         lane.target.retire();
-        assert!(InFlight::enter(&lane, &gate).is_none());
+        assert!(InFlight::enter(&lane, &gate, None).is_none());
         assert_eq!(lane.target.in_flight(), 1);
         drop(first);
         assert_eq!(lane.target.in_flight(), 0);
@@ -236,17 +251,17 @@ mod tests {
     fn a_closed_gate_lets_nothing_in() {
         let (lane, gate) = lane();
         gate.pause(GoDuration::from_secs(1));
-        assert!(InFlight::enter(&lane, &gate).is_none());
+        assert!(InFlight::enter(&lane, &gate, None).is_none());
         gate.resume();
-        assert!(InFlight::enter(&lane, &gate).is_some());
+        assert!(InFlight::enter(&lane, &gate, None).is_some());
     }
 
     #[test]
     fn deadlines_and_cancellation() {
         let (lane, gate) = lane();
         let (a, b) = (
-            InFlight::enter(&lane, &gate).unwrap(),
-            InFlight::enter(&lane, &gate).unwrap(),
+            InFlight::enter(&lane, &gate, None).unwrap(),
+            InFlight::enter(&lane, &gate, None).unwrap(),
         );
         let now = Instant::now();
         a.set_deadline(Some(now + Duration::from_millis(5)));

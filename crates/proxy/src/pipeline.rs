@@ -194,7 +194,9 @@ async fn admit(exchange: &mut Exchange) -> Result<Admitted, Failure> {
         }
         let place = service.active.pick().ok_or(Failure::NoTarget)?;
         let lane = local.lanes.get(place).ok_or(Failure::NoTarget)?;
-        let Some(in_flight) = InFlight::enter(lane, &service.gate) else {
+        let Some(in_flight) =
+            InFlight::enter(lane, &service.gate, exchange.client.handle.get().cloned())
+        else {
             continue;
         };
         let path = upstream_path(&path, exchange.parts.uri.query());

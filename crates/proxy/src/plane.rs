@@ -33,6 +33,8 @@ pub(crate) struct Plane {
 pub(crate) enum Order {
     /// End every request in flight on this target.
     Cancel(TargetId),
+    /// Close the client connections of requests still in flight on this target.
+    Cut(TargetId),
     /// Forget this target and close its idle connections.
     Retire(TargetId),
     /// Stop accepting, finish what is in flight, then end.

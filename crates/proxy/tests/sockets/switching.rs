@@ -184,3 +184,33 @@ fn removing_lets_requests_finish() {
     assert_eq!(get(port, "a", "/").status, 404);
     assert_eq!(slow.join().unwrap().text(), "web");
 }
+
+#[test]
+fn a_client_that_does_not_read_cannot_hold_a_drain() {
+    let proxy = Proxy::start();
+    let gone = Arc::new(AtomicBool::new(false));
+    let flag = gone.clone();
+    let old = Origin::start(move |_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            .unwrap();
+        let piece = vec![b'x'; 1 << 20];
+        while stream.write_all(&piece).is_ok() {}
+        flag.store(true, Ordering::SeqCst);
+        false
+    });
+    let new = Origin::named("new");
+    proxy.deploy("web", &old.address, &[]);
+    let mut link = Link::open(proxy.http);
+    link.write("GET /huge HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(500));
+    let begun = Instant::now();
+    proxy.deploy("web", &new.address, &["--drain-timeout=300ms"]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    eventually("the target is let go", || gone.load(Ordering::SeqCst));
+    assert_eq!(proxy.request_logged("/huge")["status"], 200);
+}
