@@ -221,3 +221,73 @@ fn dotenv_survives_damage() {
         let _ = shell::split(text);
     });
 }
+
+#[test]
+fn large_texts_take_no_longer_than_their_size_suggests() {
+    let pieces = [
+        "a:\n",
+        "- ",
+        "[",
+        "{",
+        "{a: ",
+        "? ",
+        "&a ",
+        "*a ",
+        "\"",
+        "'",
+        "!a ",
+        "|\n",
+        ">\n ",
+        "# c\n",
+        "\n",
+        " ",
+        "a: b\n",
+        "- a\n",
+        "%a\n",
+        "---\n",
+        "<<: {}\n",
+        "a: &a [*a]\n",
+        "a:\t1\n",
+        "\u{e9}: \u{e9}\n",
+        ": ",
+        "A=",
+        "A=1\n",
+        "A\n",
+        "export ",
+        "export\n",
+        "$(",
+        "${",
+        "A='",
+        "A=\"\\\"",
+        "\\",
+        "$A",
+        "<%",
+        "<%= 1 %>",
+        "<% a = 1 %>",
+        "<% if 1 %>",
+        "<%= [",
+        "<%= \"#{",
+        "<% x",
+        "\n\n  ",
+    ];
+    for piece in pieces {
+        for start in ["", "A=", "a: ", "<% ", "x: |\n  "] {
+            let text = start.to_owned() + &piece.repeat(100_000 / piece.len());
+            let clock = Instant::now();
+            let _ = yaml::parse(SourceId(0), &text);
+            let _ = erb::render(SourceId(0), &text, &mut Echo::default());
+            let _ = dotenv::parse(
+                SourceId(0),
+                &text,
+                Existing::Overridden,
+                &mut Echo::default(),
+            );
+            let _ = shell::split(&text);
+            let spent = clock.elapsed();
+            assert!(
+                spent < Duration::from_secs(10),
+                "{start:?} and {piece:?}: {spent:?}"
+            );
+        }
+    }
+}

@@ -255,10 +255,14 @@ fn is_inline(line: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(char::is_whitespace))
 }
 
+/// How many `$(` that are not closed are looked past.
+const MAX_UNCLOSED: usize = 64;
+
 /// `$(…)` with balanced, non-empty parentheses, and the backslash before it if there is one.
 fn commands(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
+    let mut unclosed = 0;
     while let Some(offset) = text.get(at..).and_then(|rest| rest.find("$(")) {
         let dollar = at + offset;
         match closing(text, dollar + 1) {
@@ -267,7 +271,13 @@ fn commands(text: &str) -> Vec<Range<usize>> {
                 found.push(dollar - usize::from(escaped)..end);
                 at = end;
             }
-            None => at = dollar + 2,
+            None => {
+                unclosed += 1;
+                if unclosed > MAX_UNCLOSED {
+                    return found;
+                }
+                at = dollar + 2;
+            }
         }
     }
     found

@@ -24,6 +24,9 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         if let Some(line) = match_line(text, at) {
             at = line.whole.end;
             found.push(line);
+        } else {
+            // Whatever stands after the blank lines here was just refused, and would be from each of them.
+            at = skip_space(text, at);
         }
         at = match tail(text, at).find('\n') {
             Some(end) => at + end + 1,

@@ -12,12 +12,17 @@ const COMMANDS: &[&str] = &[
     "require",
     "require_relative",
     "raise",
+    "fail",
+    "abort",
     "binding",
     "Integer",
     "Float",
     "String",
     "Array",
 ];
+
+/// How many variables a template may have.
+const MAX_LOCALS: usize = 200;
 
 /// How many operators or calls may follow each other in one expression.
 pub(super) const MAX_CHAIN: usize = 100;
@@ -167,6 +172,9 @@ impl Parser<'_> {
         if let Some(name) = &name
             && !self.locals.contains(name)
         {
+            if self.locals.len() >= MAX_LOCALS {
+                return Err(self.unsupported_here("this many variables"));
+            }
             self.locals.push(name.clone());
         }
         let mut value = self.expression(0)?;

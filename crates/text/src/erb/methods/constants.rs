@@ -106,7 +106,8 @@ pub(crate) fn function(
             }
             Err(unsupported(format!("`require \"{library}\"`"), place))
         }
-        ("raise", [Value::Str(message)]) => Err(raise("RuntimeError", &**message, place)),
+        ("abort", [Value::Str(message)]) => Err(raise("SystemExit", &**message, place)),
+        ("raise" | "fail", [Value::Str(message)]) => Err(raise("RuntimeError", &**message, place)),
         ("raise", []) => Err(raise("RuntimeError", "unhandled exception", place)),
         ("binding", []) => Ok(Value::Binding),
         ("String", [value]) => Ok(Value::str(value.to_s())),
