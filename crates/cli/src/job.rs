@@ -45,6 +45,8 @@ pub(crate) struct Needs {
     pub(crate) containers: bool,
     /// `builder.secrets`.
     pub(crate) build: bool,
+    /// The environment of accessories.
+    pub(crate) accessories: bool,
 }
 
 impl Needs {
@@ -53,24 +55,28 @@ impl Needs {
         registry: false,
         containers: false,
         build: false,
+        accessories: false,
     };
     /// Only the registry.
     pub(crate) const REGISTRY: Self = Self {
         registry: true,
         containers: false,
         build: false,
+        accessories: false,
     };
     /// What a boot needs.
     pub(crate) const BOOT: Self = Self {
         registry: false,
         containers: true,
         build: false,
+        accessories: false,
     };
     /// What a deploy needs.
     pub(crate) const DEPLOY: Self = Self {
         registry: true,
         containers: true,
         build: true,
+        accessories: false,
     };
 }
 
@@ -110,6 +116,15 @@ pub(crate) fn secret_names(targets: &Targets<'_>, needs: Needs) -> Vec<String> {
                     .for_each(|s| add(&s.secret));
             }
             certificate_names(role).into_iter().for_each(&mut add);
+        }
+    }
+    if needs.accessories {
+        for accessory in &config.accessories {
+            accessory
+                .registry
+                .iter()
+                .for_each(|registry| registry_names(registry).for_each(&mut add));
+            accessory.env.secrets.iter().for_each(|s| add(&s.secret));
         }
     }
     if needs.build {

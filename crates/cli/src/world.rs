@@ -9,8 +9,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use dhow_config::Outside;
+use dhow_text::diagnostic::Diagnostic;
 use dhow_text::dotenv::{CommandFailure, CommandOutput, Expander};
-use dhow_text::erb::{FileFailure, Moment, World};
+use dhow_text::erb::{self, FileFailure, Moment, World};
+use dhow_text::redact::Secret;
 use dhow_text::shell::direct_argv;
 
 use crate::edge::Edge;
@@ -37,6 +39,22 @@ impl<'e> Machine<'e> {
             world: RefCell::new(world),
         }
     }
+}
+
+/// A template rendered with more in its environment, for that template only.
+pub(crate) fn rendered(
+    edge: &Edge,
+    name: &str,
+    template: &str,
+    env: &[(String, Secret)],
+) -> Result<String, Diagnostic> {
+    let mut world = RealWorld::new(edge);
+    for (name, value) in env {
+        world.set_env(name, Some(value.reveal()));
+    }
+    let mut sources = dhow_text::source::Sources::default();
+    let source = sources.add(name, template);
+    erb::render(source, template, &mut world).map(|rendered| rendered.text)
 }
 
 impl<'e> RealWorld<'e> {

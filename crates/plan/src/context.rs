@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use dhow_commands::audit::{self, AuditContext, Entry};
 use dhow_config::{Config, Credential, Registry, Role};
 use dhow_text::redact::Secret;
-use dhow_text::shell::Cmd;
+use dhow_text::shell::{Cmd, single_quote};
 
 use crate::facts::HostFacts;
 use crate::select::Targets;
@@ -148,6 +148,25 @@ impl<'c> Context<'c> {
         Ok(pairs)
     }
 
+    /// Makes sure that an image is there, with a login if its registry takes one. A host that has it needs no registry; one whose
+    /// registry takes no login is left to `docker run`.
+    pub(crate) fn ensure_image(
+        &self,
+        registry: &Registry,
+        image: &str,
+    ) -> Result<Vec<Step>, PlanError> {
+        let Some(login) = Login::new(self, registry)? else {
+            return Ok(Vec::new());
+        };
+        let image = single_quote(image);
+        let look = Cmd::new(format!("docker image inspect {image} >/dev/null 2>&1"));
+        let pull = Login::with(Cmd::docker("pull").arg(&image));
+        let mut steps = login.steps();
+        steps.push(Step::run("making sure that the image is there", look.or(pull)).debug());
+        steps.extend(login.clean_up());
+        Ok(steps)
+    }
+
     /// A stage that runs a hook, if it is there.
     pub fn hook(&self, name: &str, hosts: Option<&[&str]>) -> Option<Stage> {
         self.hooks.contains(name).then(|| {
@@ -166,9 +185,7 @@ impl<'c> Context<'c> {
     }
 }
 
-/// A registry login that leaves nothing behind: for the commands of one track, in a directory that goes away again.
-///
-/// The host's own docker settings (credential helpers, proxies) are copied, so that they count as always.
+/// A registry login that leaves nothing behind: for the pulls of one track, in a directory that goes away again.
 pub(crate) struct Login {
     steps: Vec<Step>,
     clean_up: Vec<Step>,
@@ -186,17 +203,26 @@ impl Login {
         let Some((username, password)) = context.login(registry)? else {
             return Ok(None);
         };
-        let Some(login) = dhow_commands::registry::login(registry, &username, &password) else {
-            return Ok(None);
+        // An empty directory, so that no credential helper of the host is given the login to keep.
+        let directory = Step::capture("preparing the registry login", AUTH, Cmd::new("mktemp -d"));
+        let login = match registry.username {
+            // A name that is a secret must not stand on a command line, where `docker login` wants it.
+            Some(Credential::Secret(_)) => Step::run(
+                "writing the registry login",
+                Cmd::new(format!("umask 077; cat >\"${AUTH}/config.json\""))
+                    .stdin(docker_config(registry, &username, &password)),
+            ),
+            _ => {
+                let Some(login) = dhow_commands::registry::login(registry, &username, &password)
+                else {
+                    return Ok(None);
+                };
+                Step::run("logging in to the registry", Self::with(login))
+            }
         };
-        let directory = Cmd::new(
-            r#"umask 077; d=$(mktemp -d) && { cp "${DOCKER_CONFIG:-$HOME/.docker}/config.json" "$d" 2>/dev/null || true; } && printf %s "$d""#,
-        );
+        let steps = vec![directory.debug(), login];
         Ok(Some(Self {
-            steps: vec![
-                Step::capture("preparing the registry login", AUTH, directory).debug(),
-                Step::run("logging in to the registry", Self::with(login)),
-            ],
+            steps,
             clean_up: vec![
                 Step::run(
                     "forgetting the registry login",
@@ -222,4 +248,16 @@ impl Login {
     pub(crate) fn clean_up(&self) -> Vec<Step> {
         self.clean_up.clone()
     }
+}
+
+/// A docker client's settings with nothing but this login, as `docker login` would have written it.
+fn docker_config(registry: &Registry, username: &Secret, password: &Secret) -> Secret {
+    use base64::Engine;
+    let server = match registry.server.as_deref() {
+        None | Some("docker.io" | "index.docker.io") => "https://index.docker.io/v1/",
+        Some(server) => server,
+    };
+    let pair = format!("{}:{}", username.reveal(), password.reveal());
+    let auth = base64::engine::general_purpose::STANDARD.encode(pair);
+    Secret::new(serde_json::json!({ "auths": { server: { "auth": auth } } }).to_string())
 }

@@ -34,7 +34,8 @@ pub(super) async fn setup(job: &Job<'_>, options: &DeployOptions) -> Result<(), 
         job.hook(Hook::DockerSetup, &version, true, None).await?;
         deliver(job, options, &version).await?;
         let facts = look(job, &version).await?;
-        boot(job, &version, &facts, false).await
+        let accessories = super::accessory::stages_of_all(job, &version).await?;
+        boot(job, &version, &facts, false, &accessories).await
     };
     let started = Instant::now();
     let result = job.guarded(&held, work).await;
@@ -66,7 +67,7 @@ pub(super) async fn deploy(
     deliver(job, options, &version).await?;
     let (held, facts) = job.lock_and_look(&version, look(job, &version)).await?;
     let result = job
-        .guarded(&held, boot(job, &version, &facts, redeploy))
+        .guarded(&held, boot(job, &version, &facts, redeploy, &[]))
         .await;
     job.unlock(held).await;
     result?;
@@ -188,7 +189,13 @@ async fn look(job: &Job<'_>, version: &str) -> Result<Facts, Failed> {
 }
 
 /// Everything under the lock.
-async fn boot(job: &Job<'_>, version: &str, facts: &Facts, redeploy: bool) -> Result<(), Failed> {
+async fn boot(
+    job: &Job<'_>,
+    version: &str,
+    facts: &Facts,
+    redeploy: bool,
+    accessories: &[dhow_plan::Stage],
+) -> Result<(), Failed> {
     let context = job.context(version, true);
     let lacking = if redeploy {
         Vec::new()
@@ -200,6 +207,7 @@ async fn boot(job: &Job<'_>, version: &str, facts: &Facts, redeploy: bool) -> Re
     let options = PlanOptions {
         redeploy,
         pull: true,
+        accessories,
         pages: &pages,
         archive: archive.as_ref(),
     };
@@ -222,6 +230,7 @@ fn show(job: &Job<'_>, version: &str, facts: &Facts, redeploy: bool) -> Result<(
     let options = PlanOptions {
         redeploy,
         pull: true,
+        accessories: &[],
         pages: &pages,
         archive: archive.as_ref(),
     };

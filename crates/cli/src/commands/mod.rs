@@ -1,5 +1,6 @@
 //! One file a verb, and the way from the command line to it.
 
+mod accessory;
 mod app;
 mod deploy;
 mod local;
@@ -16,7 +17,9 @@ use dhow_config::Loaded;
 use dhow_run::{EventKind, Failed, Sink};
 use dhow_text::redact::{Redactor, Secret};
 
-use crate::args::{self, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Server};
+use crate::args::{
+    self, Accessory, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Server,
+};
 use crate::edge::Edge;
 use crate::git::Git;
 use crate::job::{self, Job, Needs, Parts};
@@ -188,6 +191,7 @@ async fn verb(job: &Job<'_>, command: &Command) -> Result<i32, Failed> {
         Command::Details => looks::details(job).await,
         Command::Audit => looks::audit(job).await,
         Command::Remove(options) => remove::remove(job, options.confirmed).await,
+        Command::Accessory(command) => return accessory::accessory(job, command).await,
         Command::App(app) => return app::app(job, app).await,
         Command::Proxy(command) => return proxy::proxy(job, command).await,
         Command::Lock(command) => return locks::lock(job, command).await,
@@ -205,7 +209,6 @@ async fn verb(job: &Job<'_>, command: &Command) -> Result<i32, Failed> {
 
 fn name(command: &Command) -> &'static str {
     match command {
-        Command::Accessory(_) => "accessory",
         Command::Upgrade(_) => "upgrade",
         Command::Secrets(_) => "secrets",
         _ => "that command",
@@ -256,7 +259,17 @@ fn prepare<'c>(
 /// What each command needs of the secrets files.
 fn needs(command: &Command) -> Needs {
     match command {
-        Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_) => Needs::DEPLOY,
+        Command::Setup(_) => Needs {
+            accessories: true,
+            ..Needs::DEPLOY
+        },
+        Command::Accessory(Accessory::Boot(_) | Accessory::Reboot(_) | Accessory::Exec(_)) => {
+            Needs {
+                accessories: true,
+                ..Needs::REGISTRY
+            }
+        }
+        Command::Deploy(_) | Command::Redeploy(_) => Needs::DEPLOY,
         Command::Rollback(_) | Command::App(App::Boot) => Needs::BOOT,
         Command::App(App::Exec(exec)) if !exec.reuse => Needs {
             registry: true,

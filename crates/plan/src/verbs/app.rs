@@ -134,7 +134,8 @@ pub fn exec_new(
     let config = context.config();
     let mut tracks = Vec::new();
     for host in context.targets.app_hosts() {
-        let mut ensured = ensure_image(context, version)?;
+        let image = context.config().absolute_image(version);
+        let mut ensured = context.ensure_image(&context.config().registry, &image)?;
         for role in context.targets.roles_on(host) {
             let mut steps = std::mem::take(&mut ensured);
             let entry = Entry::ExecutedInApp {
@@ -178,7 +179,8 @@ pub fn exec_existing(
 /// What an interactive `app exec` in a new container needs beforehand, on the primary host: the image, and the role's env file.
 pub fn before_interactive(context: &Context<'_>, version: &str) -> Result<Vec<Stage>, PlanError> {
     let host = context.targets.primary_host;
-    let mut steps = ensure_image(context, version)?;
+    let image = context.config().absolute_image(version);
+    let mut steps = context.ensure_image(&context.config().registry, &image)?;
     if let Some(role) = context.targets.roles_on(host).first() {
         steps.extend(env_file(context, role, host)?);
     }
@@ -221,23 +223,6 @@ pub fn remove(context: &Context<'_>, facts: &Facts) -> Vec<Stage> {
         ]
     }));
     stages
-}
-
-/// Makes sure that the image is there, with a login if it takes one; a host that has it needs no registry.
-fn ensure_image(context: &Context<'_>, version: &str) -> Result<Vec<Step>, PlanError> {
-    use crate::context::Login;
-    use dhow_text::shell::{Cmd, single_quote};
-    let config = context.config();
-    let Some(login) = Login::new(context, &config.registry)? else {
-        return Ok(Vec::new());
-    };
-    let image = single_quote(&config.absolute_image(version));
-    let mut steps = login.steps();
-    let pull = Login::with(Cmd::docker("pull").arg(&image));
-    let look = Cmd::new(format!("docker image inspect {image} >/dev/null 2>&1"));
-    steps.push(Step::run("making sure that the image is there", look.or(pull)).debug());
-    steps.extend(login.clean_up());
-    Ok(steps)
 }
 
 /// The role's env file, which a container needs even if the role was never booted here.

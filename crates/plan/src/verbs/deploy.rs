@@ -15,6 +15,8 @@ pub struct DeployOptions<'d> {
     pub redeploy: bool,
     /// Whether hosts pull the image; not if it was delivered to them.
     pub pull: bool,
+    /// What boots accessories, in `setup`; after the proxy, before the app.
+    pub accessories: &'d [Stage],
     /// `error_pages_path`, read.
     pub pages: &'d [ErrorPage],
     /// dhow's proxy, for hosts that lack it.
@@ -40,6 +42,7 @@ pub fn deploy(
                 .map(|s| s.saying("Ensure kamal-proxy is running...")),
         );
     }
+    stages.extend(options.accessories.iter().cloned());
     stages.push(Stage::hosts(
         "assets",
         boot::prepare(context, facts, options.pages)?,

@@ -1,5 +1,6 @@
 //! One file a verb: how it reads as a story.
 
+pub mod accessory;
 pub mod app;
 pub mod boot;
 pub mod build;
