@@ -12,7 +12,7 @@ use crate::edge::Edge;
 /// Questions to the repository in the working directory; each is asked once.
 pub(crate) struct Git<'e> {
     edge: &'e Edge,
-    version: OnceCell<Result<String, Failure>>,
+    version: OnceCell<Result<String, Box<Failure>>>,
     email: OnceCell<String>,
     name: OnceCell<String>,
 }
@@ -29,15 +29,21 @@ impl<'e> Git<'e> {
     }
 
     /// The commit that is checked out; with a random suffix if there are changes and the build takes the work tree as it is.
-    pub(crate) fn version(&self, builds_work_tree: bool) -> Result<String, Failure> {
+    pub(crate) fn version(&self, builds_work_tree: bool) -> Result<String, Box<Failure>> {
         let ask = || {
             let Some(head) = self.ask(&git::head()) else {
                 let cwd = self.edge.cwd.display();
-                return Err(Failure::new(
-                    "RuntimeError",
-                    format!("Can't use commit hash as version, no git repository found in {cwd}"),
-                )
-                .hinted("run it in the app's git repository, or say the version: `--version V`"));
+                return Err(Box::new(
+                    Failure::new(
+                        "RuntimeError",
+                        format!(
+                            "Can't use commit hash as version, no git repository found in {cwd}"
+                        ),
+                    )
+                    .hinted(
+                        "run it in the app's git repository, or say the version: `--version V`",
+                    ),
+                ));
             };
             let changed = builds_work_tree
                 && self

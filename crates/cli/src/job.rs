@@ -208,7 +208,9 @@ impl<'j> Job<'j> {
             return Ok(version.to_owned());
         }
         let builds_work_tree = self.config().builder.context.is_some();
-        self.git.version(builds_work_tree).map_err(failed::here)
+        self.git
+            .version(builds_work_tree)
+            .map_err(|failure| failed::here(*failure))
     }
 
     /// A version for commands that are not about one; empty where there is none.

@@ -18,6 +18,20 @@ pub(crate) enum Held {
     Above,
 }
 
+/// Why there is no lock.
+enum NoLock {
+    /// Its host can't be connected to; not yet told to the reporters.
+    Unreached(Failure),
+    /// Anything else, told.
+    Failed(Failed),
+}
+
+impl From<Failed> for NoLock {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
 impl Job<'_> {
     /// Takes the lock and looks at hosts at the same time: looking changes nothing, and costs no time of its own this way.
     pub(crate) async fn lock_and_look(
@@ -26,28 +40,43 @@ impl Job<'_> {
         look: impl Future<Output = Result<Facts, Failed>>,
     ) -> Result<(Held, Facts), Failed> {
         self.say("Acquiring the deploy lock...");
-        let (held, facts) = futures_util::future::join(self.lock(version), look).await;
+        let (held, facts) = futures_util::future::join(self.take_lock(version), look).await;
+        let primary = self.targets.primary_host;
+        let told = |failed: &Failed| {
+            let mut hosts = failed.hosts.iter();
+            hosts.any(|(host, _)| host.as_deref() == Some(primary))
+        };
         match (held, facts) {
+            // Both use one connection, so it is one failure, and the look has told it.
+            (Err(NoLock::Unreached(_)), Err(failed)) if told(&failed) => Err(failed),
             (Ok(held), Ok(facts)) => Ok((held, facts)),
             (Ok(held), Err(failed)) => {
                 self.unlock(held).await;
                 Err(failed)
             }
-            (Err(failed), _) => Err(failed),
+            (Err(no_lock), _) => Err(self.told(no_lock)),
         }
     }
 
     /// Takes the lock; waits for it if the command line says so.
     pub(crate) async fn lock(&self, version: &str) -> Result<Held, Failed> {
+        let held = self.take_lock(version).await;
+        held.map_err(|no_lock| self.told(no_lock))
+    }
+
+    fn told(&self, no_lock: NoLock) -> Failed {
+        match no_lock {
+            NoLock::Unreached(failure) => self.on_host(self.targets.primary_host, failure),
+            NoLock::Failed(failed) => failed,
+        }
+    }
+
+    async fn take_lock(&self, version: &str) -> Result<Held, NoLock> {
         if self.edge.env("KAMAL_LOCK") == Some("true") {
             return Ok(Held::Above);
         }
         let host = self.targets.primary_host;
-        let session = self
-            .fleet
-            .session(host)
-            .await
-            .map_err(|failure| self.on_host(host, failure))?;
+        let session = self.fleet.session(host).await.map_err(NoLock::Unreached)?;
         let details = lock::details(
             self.git.user_name(),
             self.recorded_at(),
@@ -70,9 +99,9 @@ impl Job<'_> {
         loop {
             match Lease::acquire(&session, &request).await {
                 Ok(lease) => return Ok(Held::Ours(lease)),
-                Err(Refused::Failed(failure)) => return Err(self.on_host(host, failure)),
+                Err(Refused::Failed(failure)) => return Err(self.on_host(host, failure).into()),
                 Err(Refused::Held(details)) => {
-                    self.wait_for_lock(&details, &mut left, &mut first).await?
+                    self.wait_for_lock(&details, &mut left, &mut first).await?;
                 }
             }
         }

@@ -26,7 +26,7 @@ pub(crate) fn archive(edge: &Edge, global: &Global, machine: &str) -> Result<Pro
         match tried {
             Ok(image) => {
                 return Ok(ProxyArchive {
-                    content: image.archive.into(),
+                    content: image.archive,
                     label: image.content,
                 });
             }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
 
 use dhow_commands::audit::{self, AuditContext, Entry};
 use dhow_config::{Config, Credential, Registry, Role};
@@ -87,7 +88,7 @@ impl Random {
             let mut z = state;
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            text.push_str(&format!("{:016x}", z ^ (z >> 31)));
+            let _ = write!(text, "{:016x}", z ^ (z >> 31));
         }
         text.truncate(digits);
         text

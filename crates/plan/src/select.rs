@@ -51,15 +51,13 @@ pub struct Targets<'c> {
 pub fn select<'c>(config: &'c Config, filter: &Filter) -> Result<Targets<'c>, SelectError> {
     let all = config.all_hosts();
     let mut host_filter = match &filter.hosts {
-        Some(list) => Some(
-            matching(list, all.iter().copied()).ok_or_else(|| SelectError::Hosts(list.clone()))?,
-        ),
+        Some(list) => Some(matching(list, &all).ok_or_else(|| SelectError::Hosts(list.clone()))?),
         None => None,
     };
     let role_filter: Option<Vec<&Role>> = match &filter.roles {
         Some(list) => {
-            let names = matching(list, config.roles.iter().map(|role| role.name.as_str()))
-                .ok_or_else(|| SelectError::Roles(list.clone()))?;
+            let all: Vec<&str> = config.roles.iter().map(|role| role.name.as_str()).collect();
+            let names = matching(list, &all).ok_or_else(|| SelectError::Roles(list.clone()))?;
             Some(
                 names
                     .into_iter()
@@ -207,10 +205,10 @@ fn has(role: &Role, host: &str) -> bool {
 }
 
 /// The names that any of the comma-separated patterns matches, in the patterns' order, each once; none if there are none.
-fn matching<'n>(list: &str, names: impl Iterator<Item = &'n str> + Clone) -> Option<Vec<&'n str>> {
+fn matching<'n>(list: &str, names: &[&'n str]) -> Option<Vec<&'n str>> {
     let mut found: Vec<&str> = Vec::new();
     for pattern in list.split(',') {
-        for name in names.clone() {
+        for name in names.iter().copied() {
             if fnmatch(pattern, name) && !found.contains(&name) {
                 found.push(name);
             }

@@ -40,7 +40,7 @@ pub(crate) fn from_ssh(error: &SshError) -> Failure {
 
 /// A command that ended badly.
 pub(crate) fn from_step(command: &str, exit: i32, output: &str) -> Failure {
-    let program = command.split_whitespace().next().unwrap_or(command);
+    let program = program(command);
     let mut failure = Failure::new(
         "SSHKit::Command::Failed",
         format!("{program} exit status: {exit}"),
@@ -50,6 +50,16 @@ pub(crate) fn from_step(command: &str, exit: i32, output: &str) -> Failure {
     failure.output = tail(output);
     failure.hint = hint(command, output);
     failure
+}
+
+/// The program that a command line runs: its first word that gives no variable a value.
+fn program(command: &str) -> &str {
+    let assigns = |word: &&str| {
+        let name = word.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    let mut words = command.split_whitespace();
+    words.find(|word| !assigns(word)).unwrap_or(command)
 }
 
 /// What experience says about an error text.
@@ -64,6 +74,7 @@ fn hint(command: &str, output: &str) -> Option<String> {
     {
         "the login user may not use Docker: add it to the group `docker`, or set `ssh.user`"
     } else if says("unauthorized")
+        || says("401 Unauthorized")
         || says("authentication required")
         || says("incorrect username or password")
     {

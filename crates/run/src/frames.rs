@@ -94,7 +94,7 @@ impl Demux {
                             signals.push(Signal::Stdout { step, text });
                         }
                         Some(Piece::Text(step, text)) => {
-                            signals.push(Signal::Stderr { step, text })
+                            signals.push(Signal::Stderr { step, text });
                         }
                         Some(Piece::Frame(Frame::Start(step))) => {
                             if self.started != Some(step) {
@@ -109,7 +109,7 @@ impl Demux {
             let [out, err] = &mut self.lanes;
             match (out.waits, err.waits) {
                 (Some(Frame::End(step, exit)), Some(_)) => {
-                    signals.push(Signal::Ended { step, exit })
+                    signals.push(Signal::Ended { step, exit });
                 }
                 (Some(Frame::Batch(status)), Some(_)) => signals.push(Signal::Batch { status }),
                 _ => return signals,

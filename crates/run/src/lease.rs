@@ -62,7 +62,10 @@ impl Lease {
         let started = Instant::now();
         loop {
             match attempt(session, request).await? {
-                Attempt::Taken(exec, stdin) => return Ok(Self::kept(exec, stdin)),
+                Attempt::Taken(held) => {
+                    let (exec, stdin) = *held;
+                    return Ok(Self::kept(exec, stdin));
+                }
                 Attempt::Busy { seconds, details } => match seconds {
                     Some(left) if left < MISSED => sleep(Duration::from_secs(1)).await,
                     Some(_) if started.elapsed() < GRACE => sleep(Duration::from_millis(300)).await,
@@ -109,7 +112,7 @@ impl Drop for Lease {
 }
 
 enum Attempt {
-    Taken(Exec, Stdin),
+    Taken(Box<(Exec, Stdin)>),
     Busy {
         seconds: Option<u64>,
         details: String,
@@ -141,7 +144,7 @@ async fn attempt(session: &Session, request: &LeaseRequest<'_>) -> Result<Attemp
         }
         let first = stdout.split_once('\n').map(|(line, _)| line);
         if first.and_then(Reply::parse) == Some(Reply::Held) {
-            return Ok(Attempt::Taken(exec, stdin));
+            return Ok(Attempt::Taken(Box::new((exec, stdin))));
         }
     }
     let (first, rest) = stdout.split_once('\n').unwrap_or((&stdout, ""));

@@ -6,6 +6,8 @@
 //! reads from nothing but its own input. Before and after each step the program prints a mark (see [`crate::frames`]) on both
 //! streams; a mark that can't be written ends the program, so that nothing further starts once the connection is gone.
 
+use std::fmt::Write;
+
 use dhow_commands::Upload;
 use dhow_plan::{Action, Step, Tolerate};
 use dhow_text::shell::single_quote;
@@ -45,37 +47,37 @@ pub(crate) fn program(mark: &str, steps: &[Step], on_failure: &[Step]) -> String
 }
 
 fn push_step(text: &mut String, mark: &str, index: usize, step: &Step) {
-    text.push_str(&format!("dhow_m s {index}\n"));
+    let _ = writeln!(text, "dhow_m s {index}");
     match &step.action {
         Action::Run(cmd) => {
             let body = format!("( eval {} )", single_quote(&cmd.real()));
             let (input, document) = input(mark, cmd.input().map(|secret| secret.reveal()));
             match &step.tolerate {
                 Tolerate::Containing(needle) => {
-                    text.push_str(&format!(
+                    let _ = write!(
+                        text,
                         "dhow_o=$( {body} {input} 2>&1\n{document}); dhow_r=$?; printf '%s\\n' \"$dhow_o\"\n"
-                    ));
-                    text.push_str(&format!(
-                        "case $dhow_o in *{}*) dhow_r=0;; esac\n",
-                        single_quote(needle)
-                    ));
+                    );
+                    let needle = single_quote(needle);
+                    let _ = writeln!(text, "case $dhow_o in *{needle}*) dhow_r=0;; esac");
                 }
                 Tolerate::Nothing | Tolerate::Anything => {
-                    text.push_str(&format!("{body} {input}\n{document}dhow_r=$?\n"));
+                    let _ = write!(text, "{body} {input}\n{document}dhow_r=$?\n");
                 }
             }
         }
         Action::Capture { name, cmd } => {
             let body = format!("( eval {} )", single_quote(&cmd.real()));
-            text.push_str(&format!(
-                "{name}=$( {body} </dev/null ); dhow_r=$?; printf '%s\\n' \"${name}\"\n"
-            ));
+            let _ = writeln!(
+                text,
+                "{name}=$( {body} </dev/null ); dhow_r=$?; printf '%s\\n' \"${name}\""
+            );
         }
         Action::Upload(upload) => push_upload(text, mark, upload),
         // Never part of a program: the executor gives it an exchange of its own.
         Action::Feed { .. } => text.push_str("dhow_r=1\n"),
     }
-    text.push_str(&format!("dhow_m e {index} $dhow_r\n"));
+    let _ = writeln!(text, "dhow_m e {index} $dhow_r");
 }
 
 /// Writes a file whole or not at all: next to its place under a mask that shuts others out, then moved there.
@@ -95,10 +97,11 @@ fn push_upload(text: &mut String, mark: &str, upload: &Upload) {
         }
     };
     let terminator = terminator(mark);
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "( umask 077 && {filter} >{part} && chmod {:04o} {part} && mv -f {part} {path} ) <<'{terminator}'\n{document}{terminator}\ndhow_r=$?\n",
         upload.mode
-    ));
+    );
 }
 
 /// The redirection of a step's standard input and the here-document that belongs to it.

@@ -135,7 +135,7 @@ async fn logs(job: &Job<'_>, args: &AccessoryLogs) -> Result<i32, Failed> {
     let options = LogOptions {
         timestamps: !args.skip_timestamps,
         since: args.since.as_deref(),
-        lines: lines.or(unasked.then_some(100)),
+        lines: lines.or_else(|| unasked.then_some(100)),
         grep: args.grep.as_deref(),
         grep_options: args.grep_options.as_deref(),
     };

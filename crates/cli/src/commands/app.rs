@@ -25,19 +25,19 @@ pub(super) async fn app(job: &Job<'_>, command: &App) -> Result<i32, Failed> {
         App::Remove => under_lock(job, &version, plan::remove).await?,
         App::Details => {
             job.execute_or_show(plan::details(&job.context(&version, false)))
-                .await?
+                .await?;
         }
         App::Containers => {
             job.execute_or_show(plan::containers(&job.context(&version, false)))
-                .await?
+                .await?;
         }
         App::Images => {
             job.execute_or_show(plan::images(&job.context(&version, false)))
-                .await?
+                .await?;
         }
         App::Version => {
             job.execute_or_show(plan::version(&job.context(&version, false)))
-                .await?
+                .await?;
         }
         App::Logs(options) => return logs(job, options).await,
         App::Exec(options) => return exec(job, options).await,
@@ -83,7 +83,7 @@ async fn logs(job: &Job<'_>, args: &AppLogs) -> Result<i32, Failed> {
     let options = LogOptions {
         timestamps: !args.skip_timestamps,
         since: args.since.as_deref(),
-        lines: lines.or(unasked.then_some(default)),
+        lines: lines.or_else(|| unasked.then_some(default)),
         grep: args.grep.as_deref(),
         grep_options: args.grep_options.as_deref(),
     };

@@ -40,7 +40,7 @@ pub(super) fn with_deploy_file(
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            let diagnostic = Diagnostic::error("RuntimeError", failure.message.clone());
+            let diagnostic = Diagnostic::error("RuntimeError", failure.message);
             let shown = Failure {
                 diagnostics: vec![diagnostic],
                 sources: Sources::default(),
@@ -97,7 +97,11 @@ pub(super) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text.trim_end_matches('\n'));
 }
 
-fn version(edge: &Edge, global: &Global, loaded: &Loaded) -> Result<String, dhow_run::Failure> {
+fn version(
+    edge: &Edge,
+    global: &Global,
+    loaded: &Loaded,
+) -> Result<String, Box<dhow_run::Failure>> {
     if let Some(version) = global.version.as_deref().filter(|v| !v.trim().is_empty()) {
         return Ok(version.to_owned());
     }

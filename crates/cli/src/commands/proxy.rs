@@ -33,7 +33,7 @@ pub(super) async fn proxy(job: &Job<'_>, command: &Proxy) -> Result<i32, Failed>
         Proxy::Stop => job.locked_or_shown(&version, plan::stop(&context)).await?,
         Proxy::Restart => {
             job.locked_or_shown(&version, plan::restart(&context))
-                .await?
+                .await?;
         }
         Proxy::Details => job.execute_or_show(plan::details(&context)).await?,
         Proxy::Logs(options) => return logs(job, options).await,
@@ -121,7 +121,7 @@ async fn logs(job: &Job<'_>, args: &ProxyLogs) -> Result<i32, Failed> {
     let options = LogOptions {
         timestamps: !args.skip_timestamps,
         since: args.since.as_deref(),
-        lines: lines.or(unasked.then_some(100)),
+        lines: lines.or_else(|| unasked.then_some(100)),
         grep: args.grep.as_deref(),
         grep_options: None,
     };

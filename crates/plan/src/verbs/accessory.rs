@@ -209,7 +209,7 @@ fn registry<'r>(context: &'r Context<'_>, accessory: &'r Accessory) -> &'r Regis
     accessory
         .registry
         .as_ref()
-        .unwrap_or(&context.config().registry)
+        .unwrap_or_else(|| &context.config().registry)
 }
 
 fn uploads(accessory: &Accessory, files: &[LocalFile]) -> Vec<Step> {

@@ -104,7 +104,7 @@ fn item_223_what_is_missing() {
 #[test]
 fn item_222_and_228_a_login_with_the_password_on_the_standard_input() {
     let config = config(HUB, "");
-    let gained = with(&config, &secrets(), |c, b| access(c, b)).unwrap();
+    let gained = with(&config, &secrets(), access).unwrap();
     let Access::Login(LocalStep::Run { argv, stdin, .. }) = gained else {
         panic!("{gained:?}");
     };
@@ -113,7 +113,7 @@ fn item_222_and_228_a_login_with_the_password_on_the_standard_input() {
 
     let ghcr = "registry: { server: ghcr.io, username: 'a b', password: [PASSWORD] }\n";
     let config = self::config(ghcr, "");
-    let gained = with(&config, &secrets(), |c, b| access(c, b)).unwrap();
+    let gained = with(&config, &secrets(), access).unwrap();
     let Access::Login(LocalStep::Run { argv, .. }) = gained else {
         panic!("{gained:?}");
     };
@@ -124,12 +124,12 @@ fn item_222_and_228_a_login_with_the_password_on_the_standard_input() {
 fn item_228_no_login_for_build_hosts_but_the_local_registry_runs_even_then() {
     const REMOTE: &str = ", remote: 'ssh://app@1.1.1.5', local: false";
     let config = config(HUB, REMOTE);
-    let hub = with(&config, &HashMap::new(), |c, b| access(c, b)).unwrap();
+    let hub = with(&config, &HashMap::new(), access).unwrap();
     assert!(matches!(hub, Access::AsItIs), "{hub:?}");
 
     for builder in ["", REMOTE] {
         let config = self::config(LOCAL, builder);
-        let local = with(&config, &HashMap::new(), |c, b| access(c, b)).unwrap();
+        let local = with(&config, &HashMap::new(), access).unwrap();
         let Access::StartLocal(step) = local else {
             panic!("{local:?}");
         };
@@ -148,7 +148,7 @@ fn a_secret_that_is_not_there_is_named() {
         build(c, b, PUSH, None, |_| None, Vec::new())
     });
     assert_eq!(error.unwrap_err(), PlanError::Secret("NONE".to_owned()));
-    let error = with(&config, &HashMap::new(), |c, b| access(c, b));
+    let error = with(&config, &HashMap::new(), access);
     assert_eq!(error.unwrap_err(), PlanError::Secret("PASSWORD".to_owned()));
 }
 
