@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A program that has ended.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outcome {
     /// Its exit code; -1 if a signal ended it.
     pub code: i32,
@@ -51,19 +51,37 @@ impl Outcome {
         self.code == 0
     }
 
+    /// What it says went wrong: stdout from the first line with `ERROR` in it on, then stderr.
+    pub fn errors(&self) -> String {
+        let from = self.stdout.lines().position(|line| line.contains("ERROR"));
+        let lines = self.stdout.lines().skip(from.unwrap_or(usize::MAX));
+        lines
+            .chain(self.stderr.lines())
+            .map(|line| format!("{line}\n"))
+            .collect()
+    }
+
     /// Its stdout without white space around it, if the exit code is 0.
     ///
     /// # Panics
     /// If it is another, with all that the program said.
     #[track_caller]
     pub fn expect(&self) -> &str {
-        assert!(
-            self.ok(),
-            "exit code {}\n--- stdout\n{}\n--- stderr\n{}",
+        assert!(self.ok(), "{self:?}");
+        self.stdout.trim()
+    }
+}
+
+impl std::fmt::Debug for Outcome {
+    /// As a person wants to read it in a failed test: with line feeds.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "exit code {} after {:.1} s\n--- stdout\n{}\n--- stderr\n{}",
             self.code,
+            self.took.as_secs_f64(),
             self.stdout,
             self.stderr
-        );
-        self.stdout.trim()
+        )
     }
 }

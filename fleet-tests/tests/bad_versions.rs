@@ -1,6 +1,6 @@
 //! Versions that must not go live: their deploy fails and says why, and the version before goes on serving.
 
-use dhow_fleet_tests::{Fleet, Host, Load, Outcome, ScratchApp};
+use dhow_fleet_tests::{Fleet, Host, Load, ScratchApp};
 
 /// How long a new version has to become healthy, in seconds.
 const DEPLOY_TIMEOUT: u32 = 6;
@@ -8,15 +8,6 @@ const DEPLOY_TIMEOUT: u32 = 6;
 fn config(fleet: &Fleet) -> String {
     let hosts = [fleet.host("h1"), fleet.host("h2")];
     ScratchApp::config(fleet, &hosts) + &format!("deploy_timeout: {DEPLOY_TIMEOUT}\n")
-}
-
-/// What went wrong, as the end of the output has it: the part that a person reads first.
-fn errors(outcome: &Outcome) -> String {
-    let lines = outcome.stdout.lines().chain(outcome.stderr.lines());
-    lines
-        .filter(|line| line.contains("ERROR"))
-        .map(|line| format!("{line}\n"))
-        .collect()
 }
 
 #[test]
@@ -40,7 +31,7 @@ fn a_bad_version_is_refused_with_its_last_probe_and_its_log_and_the_old_one_goes
     for (mode, probe, log) in cases {
         let bad = app.change(mode);
         let outcome = dhow.run(&["deploy"]);
-        let told = errors(&outcome);
+        let told = outcome.errors();
         let context = || format!("{mode}: {outcome:?}");
         assert_eq!(outcome.code, 1, "{}", context());
         assert!(
@@ -96,20 +87,21 @@ fn still_as_before(host: &Host, good: &str, bad: &str) {
 }
 
 #[test]
-fn a_worker_that_cannot_start_is_told_like_a_web_server_and_other_roles_wait_for_the_first() {
+fn roles_wait_for_the_first_web_container_and_a_worker_that_cannot_start_is_told_too() {
     let fleet = Fleet::take_clean();
-    let host = fleet.host("h3");
-    let config = ScratchApp::config(&fleet, &[host]).replace(
-        "registry:",
-        &format!(
-            "  worker:\n    hosts:\n      - {}\n    cmd: lab-app worker\nregistry:",
-            host.address
-        ),
-    ) + &format!("deploy_timeout: {DEPLOY_TIMEOUT}\nreadiness_delay: 1\n");
+    let (web, worker) = (fleet.host("h2"), fleet.host("h3"));
+    let servers = format!(
+        "  worker:\n    hosts:\n      - {}\n    cmd: lab-app worker\nregistry:",
+        worker.address
+    );
+    let config = ScratchApp::config(&fleet, &[web]).replace("registry:", &servers)
+        + &format!("deploy_timeout: {DEPLOY_TIMEOUT}\nreadiness_delay: 1\n");
     let app = ScratchApp::new(&fleet, &config);
     let dhow = app.dhow();
     let good = app.commit("good");
     dhow.run(&["setup"]).expect();
+    let on_web = |version: &str| ["kamal-proxy".to_owned(), format!("lab-web-{version}")];
+    let on_worker = |version: &str| [format!("lab-worker-{version}")];
 
     // The web role does not come up, so the worker's old container is not touched.
     let bad = app.change("unhealthy");
@@ -121,40 +113,36 @@ fn a_worker_that_cannot_start_is_told_like_a_web_server_and_other_roles_wait_for
             .contains("First web container is unhealthy, not booting worker on"),
         "{outcome:?}"
     );
-    let names = |web: &str, worker: &str| {
-        [
-            "kamal-proxy".to_owned(),
-            format!("lab-web-{web}"),
-            format!("lab-worker-{worker}"),
-        ]
-    };
-    assert_eq!(host.containers(), names(&good, &good));
-    let all = host.run("docker ps -a --format '{{.Names}}'");
     assert!(
-        !all.expect().contains(&format!("lab-worker-{bad}")),
-        "{all:?}"
-    );
-
-    // The web role does, the worker does not.
-    app.write(
-        "config/deploy.yml",
-        &config.replace("cmd: lab-app worker", "cmd: lab-app exit 7"),
-    );
-    let half = app.change("healthy");
-    let outcome = dhow.run(&["deploy"]);
-    let told = errors(&outcome);
-    assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(
-        told.contains("container not ready after 6 seconds"),
+        outcome.errors().contains("Halted at barrier"),
         "{outcome:?}"
     );
-    assert!(told.contains("exit code 7"), "{outcome:?}");
-    assert_eq!(host.containers(), names(&half, &good));
-    assert_eq!(host.locks(), "");
+    assert_eq!(web.containers(), on_web(&good));
+    assert_eq!(worker.containers(), on_worker(&good));
+    let made = format!("lab-worker-{bad}");
+    assert!(!worker.stopped_containers().contains(&made), "`{made}`");
+
+    // The web role does, the worker does not.
+    let broken = config.replace("cmd: lab-app worker", "cmd: lab-app exit 7");
+    app.write("config/deploy.yml", &broken);
+    let half = app.change("healthy");
+    let outcome = dhow.run(&["deploy"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let told = outcome.errors();
+    assert!(
+        told.contains("container not ready after 6 seconds") && told.contains("exit code 7"),
+        "{outcome:?}"
+    );
+    assert_eq!(web.containers(), on_web(&half));
+    assert_eq!(worker.containers(), on_worker(&good));
+    for host in [web, worker] {
+        assert_eq!(host.locks(), "", "a lock was left on {}", host.name);
+    }
 
     // The next good one makes both of one version again.
     app.write("config/deploy.yml", &config);
     let better = app.change("healthy");
     dhow.run(&["deploy"]).expect();
-    assert_eq!(host.containers(), names(&better, &better));
+    assert_eq!(web.containers(), on_web(&better));
+    assert_eq!(worker.containers(), on_worker(&better));
 }

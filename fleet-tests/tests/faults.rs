@@ -20,11 +20,7 @@ fn deployed(fleet: &Fleet) -> ScratchApp {
 fn fails(outcome: &Outcome, host: &str, causes: &[&str]) {
     let all = format!("{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let errors: String = all
-        .lines()
-        .filter(|line| line.contains("ERROR") || line.contains("xception"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let errors = outcome.errors();
     assert!(
         errors.contains(host),
         "the errors do not name {host}:\n{all}"
@@ -127,8 +123,13 @@ fn a_wrong_key_and_a_changed_host_key_are_told_apart_and_change_nothing() {
     let other = config.replace(&fleet.key.display().to_string(), &key.display().to_string());
     app.write("config/deploy.yml", &other);
     let outcome = unchanged(&[h1, h2], || app.dhow().run(&deploy));
-    fails(&outcome, &h1.address, &["AuthenticationFailed", "root@"]);
-    fails(&outcome, &h2.address, &["AuthenticationFailed"]);
+    let told = ["Net::SSH::AuthenticationFailed", "other-key", "`root`"];
+    fails(&outcome, &h1.address, &told);
+    fails(&outcome, &h2.address, &told);
+    assert!(
+        outcome.errors().contains("Exceptions on 2 hosts"),
+        "{outcome:?}"
+    );
     app.write("config/deploy.yml", &config);
 
     // The key that the first deploy wrote down, exchanged for another.
@@ -141,7 +142,7 @@ fn a_wrong_key_and_a_changed_host_key_are_told_apart_and_change_nothing() {
     fails(
         &outcome,
         &h2.address,
-        &["HostKeyMismatch", "known_hosts", "ssh-keygen -R"],
+        &["HostKeyMismatch", "known_hosts:1", "ssh-keygen -f"],
     );
     no_locks(&fleet);
 
