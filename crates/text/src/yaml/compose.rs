@@ -3,13 +3,13 @@
 //! In: a text, perhaps rendered from a template. Out: the first document as a [`Node`], or one [`Diagnostic`]. Limits keep a
 //! hostile text from costing more than its size suggests: [`MAX_BYTES`], [`MAX_DEPTH`], [`MAX_NODES`].
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
 use super::pairs::Pairs;
 use super::places::{Places, Range};
+use super::repair::{Repair, Repaired};
 use super::scalar;
 use super::{Node, Value};
 use crate::diagnostic::Diagnostic;
@@ -25,9 +25,6 @@ const MAX_NODES: usize = 200_000;
 
 pub(super) const SYNTAX_ERROR: &str = "Psych::SyntaxError";
 
-/// How many tabs after a colon are made spaces before that is given up.
-const MAX_TABS: usize = 64;
-
 /// The first document of a text; a text without one is null.
 pub fn parse(source: SourceId, text: &str) -> Result<Node, Diagnostic> {
     compose(source, text, None)
@@ -38,26 +35,25 @@ pub fn parse_rendered(source: SourceId, rendered: &Rendered) -> Result<Node, Dia
     compose(source, &rendered.text, Some(&rendered.map))
 }
 
-/// Psych takes a tab for a space after a key's colon, the parser does not: such tabs are made spaces, which moves nothing.
 fn compose(source: SourceId, text: &str, map: Option<&OffsetMap>) -> Result<Node, Diagnostic> {
-    let mut text = Cow::Borrowed(text);
-    for _ in 0..MAX_TABS {
-        match Composer::new(source, &text, map).run() {
-            Err(Failure::TabAfterColon { tab }) => {
-                text.to_mut().replace_range(tab..=tab, " ");
-            }
-            Err(Failure::Final(diagnostic)) => return Err(*diagnostic),
+    let mut repaired = Repaired::new(text);
+    loop {
+        match Composer::new(source, &repaired, map).run() {
             Ok(node) => return Ok(node),
+            Err(Failure::Final(diagnostic)) => return Err(*diagnostic),
+            Err(Failure::Repairable(repair, diagnostic)) => {
+                if !repaired.repair(repair) {
+                    return Err(*diagnostic);
+                }
+            }
         }
     }
-    let message = format!("(<unknown>): more than {MAX_TABS} tabs after colons; use spaces");
-    Err(Diagnostic::error(SYNTAX_ERROR, message))
 }
 
 /// Why a text was not composed.
 pub(super) enum Failure {
-    /// There is a tab between a colon and a value, at this byte.
-    TabAfterColon { tab: usize },
+    /// The parser is stricter than Psych here.
+    Repairable(Repair, Box<Diagnostic>),
     /// It can't be.
     Final(Box<Diagnostic>),
 }
@@ -100,10 +96,10 @@ pub(super) enum Form {
 }
 
 impl<'t> Composer<'t> {
-    fn new(source: SourceId, text: &'t str, map: Option<&'t OffsetMap>) -> Self {
+    fn new(source: SourceId, repaired: &'t Repaired<'t>, map: Option<&'t OffsetMap>) -> Self {
         Self {
-            parser: Parser::new_from_str(text),
-            places: Places::new(source, text, map),
+            parser: Parser::new_from_str(repaired.text()),
+            places: Places::new(source, repaired, map),
             anchors: HashMap::new(),
             nodes: 0,
         }
@@ -445,6 +441,26 @@ mod tests {
         assert_eq!(root.get("two").unwrap(), &plain("{b: 2, c: 4, a: 1}"));
         assert_eq!(root.get("three").unwrap(), &plain("{'<<': 5}"));
         assert!(root.get("four").unwrap().get("<<").is_some());
+    }
+
+    #[test]
+    fn places_are_right_where_the_text_was_repaired() {
+        let text = "x:\n  a: [\né,\nf]\n  b:\tc\n  d: e\n";
+        let root = ok(text);
+        let x = root.get("x").unwrap();
+        let items = x.get("a").unwrap().as_seq().unwrap();
+        assert_eq!(
+            (slice(text, items[0].span), slice(text, items[1].span)),
+            ("é", "f")
+        );
+        assert_eq!(slice(text, x.get("b").unwrap().span), "c");
+        assert_eq!(slice(text, x.get("d").unwrap().span), "e");
+        let error = parse(ID, "x:\n  a: [\nf, g: }]\n").unwrap_err();
+        assert!(
+            error.message.ends_with("at line 3 column 8"),
+            "{}",
+            error.message
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod node;
 mod number;
 mod pairs;
 mod places;
+mod repair;
 mod scalar;
 mod style;
 

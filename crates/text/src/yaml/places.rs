@@ -6,6 +6,7 @@
 use saphyr_parser::ScanError;
 
 use super::compose::{Failure, MAX_BYTES, SYNTAX_ERROR};
+use super::repair::{Repair, Repaired};
 use crate::diagnostic::Diagnostic;
 use crate::rendered::{OffsetMap, line_column};
 use crate::source::{SourceId, Span};
@@ -16,19 +17,27 @@ pub(super) type Range = saphyr_parser::Span;
 /// Turns the parser's character positions into byte spans of the source.
 pub(super) struct Places<'t> {
     source: SourceId,
+    /// The text that is parsed.
     pub(super) text: &'t str,
+    repaired: &'t Repaired<'t>,
     map: Option<&'t OffsetMap>,
     /// Byte offset of every character; none if they are the same.
     bytes: Option<Vec<u32>>,
 }
 
 impl<'t> Places<'t> {
-    pub(super) fn new(source: SourceId, text: &'t str, map: Option<&'t OffsetMap>) -> Self {
+    pub(super) fn new(
+        source: SourceId,
+        repaired: &'t Repaired<'t>,
+        map: Option<&'t OffsetMap>,
+    ) -> Self {
+        let text = repaired.text();
         let bytes = (!text.is_ascii() && text.len() <= MAX_BYTES)
             .then(|| text.char_indices().map(|(at, _)| to_u32(at)).collect());
         Self {
             source,
             text,
+            repaired,
             map,
             bytes,
         }
@@ -46,6 +55,7 @@ impl<'t> Places<'t> {
 
     /// A span from byte offsets of the text.
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
+        let (start, end) = (self.repaired.original(start), self.repaired.original(end));
         let (start, end) = self.map.map_or((start, end), |map| map.locate(start, end));
         Span::new(self.source, to_u32(start), to_u32(end))
     }
@@ -104,16 +114,55 @@ impl<'t> Places<'t> {
 
     /// What to make of the parser's complaint.
     pub(super) fn failure(&self, error: &ScanError) -> Failure {
-        if error.info().starts_with("':' must be followed") {
-            let at = self.byte(error.marker().index());
-            let before = self.text.get(..at).unwrap_or("");
-            if let Some(tab) = before.rfind(['\t', '\n'])
-                && before.get(tab..).is_some_and(|rest| rest.starts_with('\t'))
-            {
-                return Failure::TabAfterColon { tab };
+        let at = self.byte(error.marker().index());
+        let before = self.text.get(..at).unwrap_or("");
+        let tab = before.rfind(['\t', '\n']).filter(|tab| {
+            before
+                .get(*tab..)
+                .is_some_and(|rest| rest.starts_with('\t'))
+        });
+        let repair = match (error.info(), tab) {
+            (info, Some(tab)) if info.starts_with("':' must be followed") => Repair::Tab(tab),
+            ("invalid indentation" | "invalid indentation in flow construct", _) => {
+                Repair::Indent(at)
             }
+            // Tabs and spaces at the start of a line within quotes are nothing to Psych.
+            ("tab cannot be used as indentation", _) => Repair::Tab(at),
+            ("invalid indentation in quoted scalar", _) => match self.shallow_line_after(at) {
+                Some(line) => Repair::Indent(line),
+                None => return self.scan_error(error).into(),
+            },
+            _ => return self.scan_error(error).into(),
+        };
+        Failure::Repairable(repair, Box::new(self.scan_error(error)))
+    }
+
+    /// The next line that is indented no more than the one at `at`.
+    fn shallow_line_after(&self, at: usize) -> Option<usize> {
+        let depth = |line: &str| line.len() - line.trim_start_matches([' ', '-', '\t']).len();
+        let start = self.text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+        let most = depth(self.text.get(start..)?.lines().next()?);
+        let mut next = start;
+        for line in self.text.get(start..)?.split_inclusive('\n') {
+            if next > at && !line.trim().is_empty() && depth(line) <= most {
+                return Some(next);
+            }
+            next += line.len();
         }
-        self.scan_error(error).into()
+        None
+    }
+
+    /// Line and column in the text before repairs: lines are the same, columns less what was put in.
+    fn line_column(&self, at: usize) -> (usize, usize) {
+        let (line, column) = line_column(self.text, at);
+        let line_start = self
+            .text
+            .get(..at)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |end| end + 1);
+        let put_in =
+            (at - line_start) - (self.repaired.original(at) - self.repaired.original(line_start));
+        (line, column.saturating_sub(put_in))
     }
 
     fn scan_error(&self, error: &ScanError) -> Diagnostic {
@@ -152,8 +201,8 @@ impl<'t> Places<'t> {
         end: usize,
     ) -> Diagnostic {
         let (line, column) = match self.map {
-            Some(map) => map.line_column(start),
-            None => line_column(self.text, start),
+            Some(map) => map.line_column(self.repaired.original(start)),
+            None => self.line_column(start),
         };
         let message = format!("(<unknown>): {problem} at line {line} column {column}");
         Diagnostic::error(class, message).at(self.span(start, end), "")
