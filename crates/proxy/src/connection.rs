@@ -33,7 +33,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 
 impl Stream for TcpStream {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_read_ready(cx).map(|_| ())
+        // A new socket is taken for ready until a system call says otherwise, so one is made.
+        self.poll_peek(cx, &mut ReadBuf::new(&mut [0_u8; 1]))
+            .map(|_| ())
     }
 }
 
@@ -118,7 +120,7 @@ async fn converse<S: Stream>(
         return Some(stream);
     }
     if client.phase.has_unread_body() {
-        linger(connection.into_parts()?.io.into_inner().stream).await;
+        Box::pin(linger(connection.into_parts()?.io.into_inner().stream)).await;
     }
     None
 }
