@@ -1,11 +1,25 @@
 //! The secrets files of the app in the working directory, read when a command needs them and not before.
 
-use dhow_run::Failed;
+use std::process::{Command, Stdio};
+
+use dhow_run::{Failed, Failure};
+use dhow_secrets::{Invocation, NotFound, Output, Outside, Runner, Secrets, SecretsError};
 use dhow_text::redact::Secret;
+use dhow_text::render::render;
 
 use crate::edge::Edge;
 use crate::failed;
 use crate::job::SecretMap;
+use crate::world::RealWorld;
+
+/// The secrets files of a destination; nothing is read yet.
+pub(crate) fn files<'e>(
+    edge: &'e Edge,
+    secrets_path: &str,
+    destination: Option<&str>,
+) -> Secrets<RealWorld<'e>> {
+    Secrets::new(secrets_path, destination, RealWorld::new(edge))
+}
 
 /// The secrets with these names, and all pairs (for hooks that get everything). Reads nothing if no name is wanted and `all` is not.
 pub(crate) fn look_up(
@@ -15,58 +29,78 @@ pub(crate) fn look_up(
     names: &[String],
     all: bool,
 ) -> Result<(SecretMap, Vec<(String, Secret)>), Failed> {
-    if names.is_empty() && !all {
-        return Ok(Default::default());
-    }
-    let pairs = read(edge, secrets_path, destination)?;
+    let files = files(edge, secrets_path, destination);
     let mut found = SecretMap::new();
     for name in names {
-        let value = pairs
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone());
-        let Some(value) = value else {
-            return Err(failed::error(
-                "Kamal::ConfigurationError",
-                format!("Secret '{name}' not found in {secrets_path}"),
-            ));
-        };
-        found.insert(name.clone(), value);
+        found.insert(name.clone(), files.get(name).map_err(|error| told(&error))?);
     }
+    // Everything that the files hold is kept out of sight, not only what this command needs.
+    let pairs = if all || !names.is_empty() {
+        files.to_pairs().map_err(|error| told(&error))?
+    } else {
+        Vec::new()
+    };
     Ok((found, pairs))
 }
 
-fn read(
-    edge: &Edge,
-    secrets_path: &str,
-    destination: Option<&str>,
-) -> Result<Vec<(String, Secret)>, Failed> {
-    let own = match destination {
-        Some(destination) => format!("{secrets_path}.{destination}"),
-        None => secrets_path.to_owned(),
-    };
-    let mut pairs: Vec<(String, Secret)> = Vec::new();
-    for name in [format!("{secrets_path}-common"), own] {
-        let Ok(text) = std::fs::read_to_string(edge.path(&name)) else {
-            continue;
-        };
-        let mut expander = crate::world::RealWorld::new(edge);
-        let parsed = dhow_text::dotenv::parse(
-            dhow_text::source::SourceId(0),
-            &text,
-            dhow_text::dotenv::Existing::Overridden,
-            &mut expander,
-        )
-        .map_err(|d| failed::error(d.class, d.message))?;
-        for entry in parsed.entries {
-            pairs.retain(|(key, _)| *key != entry.name);
-            pairs.push((entry.name, entry.value));
-        }
+/// A failure of the secrets files, with the place; their lines are never shown.
+pub(crate) fn told(error: &SecretsError) -> Failed {
+    let mut failure = Failure::new(error.class(), error.to_string());
+    if let SecretsError::Malformed {
+        diagnostic,
+        sources,
+    } = error
+    {
+        failure.hint.clone_from(&diagnostic.hint);
+        let place = render(std::slice::from_ref(diagnostic.as_ref()), sources, false);
+        failure.evidence.push(("where".to_owned(), place));
     }
-    Ok(pairs)
+    failed::here(failure)
 }
 
-/// `secrets fetch …` or `secrets extract …` inside a secrets file.
-pub(crate) fn inline(_edge: &Edge, argv: &[String]) -> Result<String, String> {
-    Err(format!("`secrets {}` is not understood", argv.join(" ")))
+impl Outside for RealWorld<'_> {
+    fn read_file(&mut self, path: &str) -> Result<Option<String>, String> {
+        match std::fs::read(self.edge().path(path)) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Password managers run with this process' own environment and terminal.
+pub(crate) struct Programs<'e>(pub(crate) &'e Edge);
+
+impl Runner for Programs<'_> {
+    fn run(&mut self, invocation: &Invocation) -> Result<Output, NotFound> {
+        let [program, arguments @ ..] = invocation.argv.as_slice() else {
+            return Err(NotFound);
+        };
+        let stderr = if invocation.quiet {
+            Stdio::null()
+        } else {
+            Stdio::inherit()
+        };
+        let output = Command::new(program)
+            .args(arguments)
+            .envs(
+                invocation
+                    .env
+                    .iter()
+                    .map(|(name, value)| (name, value.reveal())),
+            )
+            .current_dir(&self.0.cwd)
+            .stdin(Stdio::inherit())
+            .stderr(stderr)
+            .output()
+            .map_err(|_| NotFound)?;
+        Ok(Output {
+            stdout: Secret::new(String::from_utf8_lossy(&output.stdout)),
+            success: output.status.success(),
+        })
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.0.env(name).map(str::to_owned)
+    }
 }

@@ -66,6 +66,11 @@ impl<'e> RealWorld<'e> {
         }
     }
 
+    /// The machine around it.
+    pub(crate) fn edge(&self) -> &'e Edge {
+        self.edge
+    }
+
     fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
@@ -132,7 +137,11 @@ impl Expander for RealWorld<'_> {
     }
 
     fn secrets(&mut self, argv: &[String]) -> Result<String, String> {
-        crate::secrets::inline(self.edge, argv)
+        let mut programs = crate::secrets::Programs(self.edge);
+        let inlined = dhow_secrets::inline(argv, &mut programs);
+        inlined
+            .map(|value| value.reveal().to_owned())
+            .map_err(|error| error.to_string())
     }
 }
 

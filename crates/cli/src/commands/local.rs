@@ -20,6 +20,7 @@ pub(super) fn without_deploy_file(edge: &Edge, invocation: &Invocation) -> Optio
         Command::Version => print(&format!("{}\n", dhow_config::KAMAL_VERSION)),
         Command::Docs(options) => print(&docs_page(options.section.as_deref())),
         Command::Init(options) => return Some(init(edge, options)),
+        Command::Secrets(command) => return super::secrets::without_deploy_file(edge, command),
         _ => return None,
     }
     Some(ExitCode::SUCCESS)
@@ -31,9 +32,11 @@ pub(super) fn with_deploy_file(
     invocation: &Invocation,
     loaded: &Loaded,
 ) -> Option<ExitCode> {
-    let Command::Config = invocation.command else {
-        return None;
-    };
+    match invocation.command {
+        Command::Config => {}
+        Command::Secrets(_) => return Some(super::secrets::print(edge, &loaded.config)),
+        _ => return None,
+    }
     Some(match version(edge, &invocation.global, loaded) {
         Ok(version) => {
             print(&dump(loaded, &version));

@@ -9,6 +9,7 @@ mod looks;
 mod proxy;
 mod registry;
 mod remove;
+mod secrets;
 mod server;
 
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use crate::args::{
 use crate::edge::Edge;
 use crate::git::Git;
 use crate::job::{self, Job, Needs, Parts};
-use crate::{files, output, secrets};
+use crate::{files, output, secrets as secrets_files};
 
 /// Reads the command line and does what it says.
 pub(crate) fn dispatch(edge: &Edge) -> ExitCode {
@@ -210,7 +211,6 @@ async fn verb(job: &Job<'_>, command: &Command) -> Result<i32, Failed> {
 fn name(command: &Command) -> &'static str {
     match command {
         Command::Upgrade(_) => "upgrade",
-        Command::Secrets(_) => "secrets",
         _ => "that command",
     }
 }
@@ -242,7 +242,7 @@ fn prepare<'c>(
     let hook_directory = edge.path(&config.hooks_path);
     let all = !invocation.global.skip_hooks
         && hooks.iter().any(|hook| hook_directory.join(hook).exists());
-    let (mut secrets, pairs) = secrets::look_up(
+    let (mut secrets, pairs) = secrets_files::look_up(
         edge,
         &config.secrets_path,
         config.destination.as_deref(),
