@@ -20,6 +20,7 @@ mod command;
 mod control;
 mod csv;
 mod deploy_args;
+mod deploy_flags;
 mod duration;
 mod flags;
 mod help;
@@ -39,7 +40,8 @@ pub use control::{
     CONTROL_VERSION, ControlReply, ControlRequest, DeployRequest, RolloutDeployRequest,
     SocketMessage,
 };
-pub use deploy_args::{DeployArgs, FlagValue};
+pub use deploy_args::DeployArgs;
+pub use deploy_flags::FlagValue;
 pub use duration::{DurationError, GoDuration};
 pub use flags::FlagError;
 pub use list_table::{ListRow, render_list};

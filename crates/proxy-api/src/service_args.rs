@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::command::{UsageError, one_service};
-use crate::deploy_args::FlagValue;
+use crate::deploy_flags::FlagValue;
 use crate::duration::GoDuration;
 use crate::flags::{Kind, Parsed, Spec, flag, parse};
 
