@@ -16,11 +16,18 @@ struct Generator {
     test: &'static str,
 }
 
-const GENERATORS: [Generator; 1] = [Generator {
-    file: "docs/cli-reference.md",
-    target: &["-p", "dhow", "--bin", "dhow"],
-    test: "args::reference::tests::the_file_in_docs_is_current",
-}];
+const GENERATORS: [Generator; 2] = [
+    Generator {
+        file: "docs/cli-reference.md",
+        target: &["-p", "dhow", "--bin", "dhow"],
+        test: "args::reference::tests::the_file_in_docs_is_current",
+    },
+    Generator {
+        file: "docs/schema/deploy.schema.json",
+        target: &["-p", "dhow-config", "--test", "checklist"],
+        test: "json_schema::the_file_in_docs_is_current",
+    },
+];
 
 /// Writes all files anew.
 pub(crate) fn write(root: &Path) -> Findings {

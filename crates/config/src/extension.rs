@@ -9,7 +9,7 @@ use crate::scalar;
 pub(crate) const KEY: &str = "x-dhow";
 
 /// Its groups. An older Dhow must be able to read a newer one's file, so unknown keys are warned of, not refused.
-const GROUPS: [&str; 2] = ["proxy", "delivery"];
+pub(crate) const GROUPS: [&str; 2] = ["proxy", "delivery"];
 
 /// The section; no setting is defined in it yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

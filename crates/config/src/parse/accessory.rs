@@ -10,7 +10,8 @@ use crate::model::{Accessory, Env, Mount, Role, UploadedFile};
 use crate::scalar::{self, map_at, pairs_at, present, text_at, texts_at};
 use crate::schema::{check_keys, keys};
 
-const PLACEMENTS: [&str; 6] = ["host", "hosts", "role", "roles", "tag", "tags"];
+/// The keys of which exactly one says where an accessory runs.
+pub(crate) const PLACEMENTS: [&str; 6] = ["host", "hosts", "role", "roles", "tag", "tags"];
 
 /// What accessories need to know of the rest of the file.
 pub(super) struct Surroundings<'f> {

@@ -7,7 +7,7 @@ use crate::scalar;
 use crate::schema::{Shape, check as check_shape};
 
 /// The commands that an alias can't take the name of.
-const BUILT_IN: [&str; 21] = [
+pub(crate) const BUILT_IN: [&str; 21] = [
     "setup",
     "deploy",
     "redeploy",

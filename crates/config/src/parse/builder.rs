@@ -8,13 +8,16 @@ use crate::model::{Builder, Cache, Pack};
 use crate::scalar::{bool_at, map_at, pairs_at, present, text_at, texts, texts_at, truthy};
 use crate::schema::{check_keys, keys};
 
+/// What `cache.type` may be.
+pub(crate) const CACHES: [&str; 2] = ["gha", "registry"];
+
 /// Checks the section; a missing one is an empty one at `span`.
 pub(super) fn check(map: &Map, span: Span, findings: &mut Findings) {
     check_keys(keys::BUILDER, false, map, "builder", findings);
     let cache_type = map.get("cache").and_then(|cache| cache.get("type"));
     if let Some(node) = cache_type.filter(|node| truthy(Some(node)))
         && !findings.faulty("builder/cache")
-        && !["gha", "registry"].map(Some).contains(&node.as_str())
+        && !CACHES.map(Some).contains(&node.as_str())
     {
         let text = format!("Invalid cache type: {}", crate::scalar::to_s(node));
         findings.hinted("builder", &text, node.span, "one of `gha`, `registry`");

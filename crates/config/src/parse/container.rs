@@ -6,6 +6,10 @@ use crate::findings::{Findings, below};
 use crate::model::Pairs;
 use crate::scalar;
 
+/// Labels that are always set.
+pub(crate) const RESERVED_LABELS: [&str; 3] = ["destination", "role", "service"];
+/// Restart policies; `on-failure` may have a number of attempts.
+pub(crate) const RESTART_POLICIES: [&str; 4] = ["no", "always", "unless-stopped", "on-failure"];
 const DEFAULT_RESTART: &str = "unless-stopped";
 
 /// Checks `labels` for names that Kamal sets itself, and `options.restart`.
@@ -32,7 +36,7 @@ fn check_labels(map: &Map, path: &str, findings: &mut Findings) {
     let labels = scalar::map_at(map, "labels");
     for (key, _) in labels.iter().flat_map(|labels| labels.iter()) {
         let name = scalar::to_s(key);
-        if ["destination", "role", "service"].contains(&name.as_str()) {
+        if RESERVED_LABELS.contains(&name.as_str()) {
             findings.error(
                 &below(path, format_args!("labels/{name}")),
                 "invalid label. destination, role, and service are reserved labels",
@@ -65,7 +69,7 @@ fn check_restart(map: &Map, path: &str, findings: &mut Findings) {
 fn is_policy(policy: &str) -> bool {
     match policy.strip_prefix("on-failure:") {
         Some(times) => !times.is_empty() && times.chars().all(|c| c.is_ascii_digit()),
-        None => ["no", "always", "unless-stopped", "on-failure"].contains(&policy),
+        None => RESTART_POLICIES.contains(&policy),
     }
 }
 

@@ -19,4 +19,9 @@ mod role;
 mod ssh;
 mod whole;
 
+pub(crate) use accessory::PLACEMENTS;
+pub(crate) use alias::BUILT_IN;
+pub(crate) use builder::CACHES;
+pub(crate) use container::{RESERVED_LABELS, RESTART_POLICIES};
 pub(crate) use deploy_file::parse;
+pub(crate) use ssh::LOG_LEVELS;

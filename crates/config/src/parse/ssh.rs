@@ -8,7 +8,8 @@ use crate::model::{Ssh, SshConfigFiles, Sshkit};
 use crate::scalar::{bool_at, int_at, text, text_at, texts, truthy};
 use crate::schema::{check_keys, keys};
 
-const LOG_LEVELS: [&str; 6] = ["debug", "info", "warn", "error", "fatal", "unknown"];
+/// What `log_level` may be, in upper or lower case.
+pub(crate) const LOG_LEVELS: [&str; 6] = ["debug", "info", "warn", "error", "fatal", "unknown"];
 
 /// Checks `ssh`.
 pub(super) fn check(map: &Map, findings: &mut Findings) {
