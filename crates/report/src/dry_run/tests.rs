@@ -1,3 +1,5 @@
+//! What `--dry-run` prints, for plans made by hand.
+
 use dhow_commands::Upload;
 use dhow_plan::Gate;
 use dhow_text::redact::Secret;

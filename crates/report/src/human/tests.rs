@@ -1,3 +1,5 @@
+//! The live view, frame by frame, on terminals of several sizes.
+
 use std::time::Duration;
 
 use dhow_run::{Event, EventKind};

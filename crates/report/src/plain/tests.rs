@@ -1,3 +1,5 @@
+//! Kamal's lines, for events made by hand.
+
 use dhow_run::{Failure, Level};
 
 use super::*;
