@@ -18,6 +18,7 @@ use crate::git::Git;
 pub(super) fn without_deploy_file(edge: &Edge, invocation: &Invocation) -> Option<ExitCode> {
     match &invocation.command {
         Command::Version => print(&format!("{}\n", dhow_config::KAMAL_VERSION)),
+        Command::Schema => print(&dhow_config::json_schema()),
         Command::Docs(options) => print(&docs_page(options.section.as_deref())),
         Command::Init(options) => return Some(init(edge, options)),
         Command::Secrets(command) => return super::secrets::without_deploy_file(edge, command),
