@@ -257,12 +257,14 @@ mod tests {
         )
     }
 
+    /// parity: proxy 3
     #[test]
     fn aliases() {
         assert_eq!(read(&["ls"]), Ok(Command::List));
         assert_eq!(read(&["rm", "web"]), Ok(Command::Remove("web".into())));
     }
 
+    /// parity: proxy 1
     #[test]
     fn help_in_all_its_forms() {
         for args in [
@@ -283,6 +285,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 4, 16
     #[test]
     fn messages() {
         for (args, message) in [
@@ -310,6 +313,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 17
     #[test]
     fn run_takes_flags_before_environment() {
         let env = ProxyEnv {
@@ -330,6 +334,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 138
     #[test]
     fn stop_renders_as_kamal_does() {
         let args = ["web", "--drain-timeout=90s", "--message", "back soon"].map(OsString::from);

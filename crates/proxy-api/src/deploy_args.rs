@@ -430,6 +430,7 @@ mod tests {
         read(args).unwrap_err().to_string()
     }
 
+    /// parity: proxy 4-6
     #[test]
     fn checks_come_in_the_originals_order() {
         assert_eq!(
@@ -477,6 +478,7 @@ mod tests {
         assert_eq!(request.deploy_timeout, GoDuration::from_secs(30));
     }
 
+    /// parity: proxy 13
     #[test]
     fn forward_headers_follows_tls_unless_given() {
         let forward = |args: &[&str]| {
@@ -494,6 +496,7 @@ mod tests {
         assert!(!forward(&["--forward-headers=false"]));
     }
 
+    /// parity: proxy 7
     #[test]
     fn an_empty_host_is_no_host() {
         assert_eq!(
@@ -506,6 +509,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 14
     #[test]
     fn staging_selects_its_directory() {
         let request = read(&["s", "--target=web", "--tls-staging"])
@@ -514,6 +518,7 @@ mod tests {
         assert_eq!(request.options.acme_directory, STAGING_DIRECTORY);
     }
 
+    /// parity: proxy 138
     #[test]
     fn rendering_is_what_kamal_sends_and_parses_back() {
         let args = DeployArgs {
@@ -544,6 +549,7 @@ mod tests {
         assert_eq!(DeployArgs::parse(&argv).unwrap(), args);
     }
 
+    /// parity: proxy 138
     #[test]
     fn every_flag_round_trips() {
         let mut argv: Vec<OsString> = vec!["s".into()];

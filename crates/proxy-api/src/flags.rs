@@ -228,6 +228,7 @@ mod tests {
         parse(SPECS, &args.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
+    /// parity: proxy 138
     #[test]
     fn both_forms_and_any_order() {
         let parsed = read(&[
@@ -257,6 +258,7 @@ mod tests {
         assert_eq!(read(&["--tls=F"]).unwrap().bool("tls"), Some(false));
     }
 
+    /// parity: proxy 7
     #[test]
     fn lists_append_and_split() {
         let parsed = read(&["--target", "a,b", "--target=c", "--target="]).unwrap();

@@ -80,11 +80,13 @@ fn push_line(
 mod tests {
     use super::*;
 
+    /// parity: proxy 20
     #[test]
     fn header_only_when_empty() {
         insta::assert_debug_snapshot!(render_list(&[]), @r#""\u{1b}[3;94mService\u{1b}[0m  \u{1b}[3;94mHost\u{1b}[0m  \u{1b}[3;94mPath\u{1b}[0m  \u{1b}[3;94mTarget\u{1b}[0m  \u{1b}[3;94mState\u{1b}[0m  \u{1b}[3;94mTLS\u{1b}[0m  \n""#);
     }
 
+    /// parity: proxy 20
     #[test]
     fn rows_are_sorted_and_padded() {
         let row = |service: &str, tls| ListRow {

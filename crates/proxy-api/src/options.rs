@@ -162,6 +162,7 @@ pub(crate) fn empty_as_null<S: Serializer>(
 mod tests {
     use super::*;
 
+    /// parity: proxy 30, 49
     #[test]
     fn normalizing() {
         let mut options = ServiceOptions {

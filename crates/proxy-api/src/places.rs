@@ -114,6 +114,7 @@ mod tests {
         })
     }
 
+    /// parity: proxy 21
     #[test]
     fn socket_rules() {
         assert_eq!(env(&[]).socket(), PathBuf::from("/tmp/kamal-proxy.sock"));
@@ -150,6 +151,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 17
     #[test]
     fn a_broken_prefixed_value_hides_the_plain_one() {
         assert_eq!(

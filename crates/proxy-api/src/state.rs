@@ -262,6 +262,7 @@ mod tests {
             .collect()
     }
 
+    /// parity: proxy 24
     #[test]
     fn round_trip_is_byte_exact() {
         let read = services(PLAIN.as_bytes());
@@ -271,6 +272,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 26
     #[test]
     fn rollout_and_stop_survive() {
         let mut read = services(PLAIN.as_bytes());
@@ -304,6 +306,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 29
     #[test]
     fn legacy_shape_loads() {
         let read = services(
@@ -324,6 +327,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 30, 32, D9
     #[test]
     fn nulls_and_unknown_keys_are_harmless() {
         let read = services(
@@ -333,6 +337,7 @@ mod tests {
         assert_eq!(read[0].pause_controller, PauseState::default());
     }
 
+    /// parity: proxy D7
     #[test]
     fn a_bad_entry_costs_only_itself() {
         let entries = read_state(br#"[{"name":"a"},{"name":7},{},{"name":"b"}]"#).unwrap();
@@ -343,6 +348,7 @@ mod tests {
         assert_eq!(kinds, [true, false, false, true]);
     }
 
+    /// parity: proxy 33, D7
     #[test]
     fn a_torn_file_keeps_its_beginning() {
         let torn = br#"[{"name":"a"},{"name":"b","opt"#;

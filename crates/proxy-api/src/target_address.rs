@@ -92,6 +92,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 83
     #[test]
     fn bad_ones() {
         for text in [

@@ -121,6 +121,7 @@ mod tests {
             .unwrap_or_default()
     }
 
+    /// parity: proxy 8, 11
     #[test]
     fn tls_needs_hosts_on_the_root() {
         assert_eq!(
@@ -151,6 +152,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 10
     #[test]
     fn the_canonical_host_is_one_of_the_hosts() {
         assert_eq!(
@@ -163,6 +165,7 @@ mod tests {
         assert_eq!(check(|o| o.canonical_host = "b.com".into()), "");
     }
 
+    /// parity: proxy 9
     #[test]
     fn on_demand_rules() {
         for (url, message) in [

@@ -56,6 +56,7 @@ mod tests {
         refuse(&request).map(|response| response.status().as_u16())
     }
 
+    /// parity: proxy 125
     #[test]
     fn hosts_and_expectations() {
         assert_eq!(status(|r| r.header("host", "a")), None);

@@ -94,6 +94,7 @@ mod tests {
         TargetSet::new(&names, TargetRules::default(), true, 1).unwrap()
     }
 
+    /// parity: proxy 90
     #[test]
     fn everyone_gets_a_turn_and_the_unhealthy_none() {
         let set = set(&["web-1", "web-2", "web-3"]);

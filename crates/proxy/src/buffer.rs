@@ -140,6 +140,7 @@ mod tests {
         all
     }
 
+    /// parity: proxy 116
     #[test]
     fn order_is_kept_in_memory_and_on_disk() {
         let big = vec![b'x'; 5000];
@@ -154,6 +155,7 @@ mod tests {
         assert!(content(gather(&[], BufferLimits::default()).unwrap()).is_empty());
     }
 
+    /// parity: proxy 116
     #[test]
     fn the_limit_counts_everything() {
         let limits = |most| BufferLimits {

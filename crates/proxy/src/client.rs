@@ -267,6 +267,7 @@ impl Drop for Membership<'_> {
 mod tests {
     use super::*;
 
+    /// parity: proxy D14
     #[test]
     fn slow_heads_are_closed_and_busy_ones_are_not() {
         let clients = Clients::default();

@@ -83,6 +83,7 @@ mod tests {
         )
     }
 
+    /// parity: proxy 85
     #[tokio::test(start_paused = true)]
     async fn an_idle_set_drains_at_once() {
         let (set, cores, mut orders) = set_up();
@@ -93,6 +94,7 @@ mod tests {
         assert!(matches!(orders.try_recv(), Ok(Order::Retire(_))));
     }
 
+    /// parity: proxy 86
     #[tokio::test(start_paused = true)]
     async fn it_waits_for_requests_and_no_longer() {
         let (set, cores, mut orders) = set_up();
@@ -113,6 +115,7 @@ mod tests {
         assert!(matches!(orders.try_recv(), Ok(Order::Retire(_))));
     }
 
+    /// parity: proxy 87
     #[tokio::test(start_paused = true)]
     async fn what_does_not_end_is_cancelled() {
         let (set, cores, mut orders) = set_up();

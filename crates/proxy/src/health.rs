@@ -223,6 +223,7 @@ impl Watch {
 mod tests {
     use super::*;
 
+    /// parity: proxy D9
     #[test]
     fn probes_come_sooner_at_first() {
         let second = Duration::from_secs(1);

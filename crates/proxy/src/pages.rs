@@ -137,6 +137,7 @@ mod tests {
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
+    /// parity: proxy 129
     #[test]
     fn built_in_pages() {
         for (status, title) in [
@@ -157,6 +158,7 @@ mod tests {
         assert!(stopped.contains("<p>back &lt;soon&gt;</p>"));
     }
 
+    /// parity: proxy 130, 131
     #[test]
     fn custom_pages_win_and_fall_back() {
         let folder = tempfile::tempdir().unwrap();

@@ -126,6 +126,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    /// parity: proxy 101
     #[tokio::test(start_paused = true)]
     async fn held_requests_go_on_after_resume() {
         let gate = Arc::new(Gate::new(PauseState::default()));
@@ -143,6 +144,7 @@ mod tests {
         assert_eq!(gate.state().fail_after, GoDuration::from_secs(30));
     }
 
+    /// parity: proxy 101, 104
     #[tokio::test(start_paused = true)]
     async fn a_pause_expires_counted_from_arrival() {
         let gate = Gate::new(PauseState::default());
@@ -168,6 +170,7 @@ mod tests {
         assert_eq!(held.await.unwrap(), (Passage::Expired, 5));
     }
 
+    /// parity: proxy 101
     #[tokio::test(start_paused = true)]
     async fn stop_turns_away_at_once() {
         let gate = Arc::new(Gate::new(PauseState::default()));

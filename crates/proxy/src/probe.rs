@@ -226,6 +226,7 @@ fn clean_path(path: &str) -> String {
 mod tests {
     use super::*;
 
+    /// parity: proxy 75
     #[test]
     fn paths_are_cleaned() {
         for (path, clean) in [
@@ -239,6 +240,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 72
     #[test]
     fn the_url_names_the_probed_port() {
         let target = TargetAddress::parse("web").unwrap();

@@ -51,6 +51,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 54, 56
     #[test]
     fn every_case() {
         let at = |options: &ServiceOptions, host, tls| location(options, host, tls, "/a%20b?c;d");

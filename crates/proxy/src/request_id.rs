@@ -77,6 +77,7 @@ fn hex_digit(nibble: u8) -> u8 {
 mod tests {
     use super::*;
 
+    /// parity: proxy 109
     #[test]
     fn ids_are_version_4_and_differ() {
         let ids = RequestIds::new();

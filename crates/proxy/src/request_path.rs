@@ -63,6 +63,7 @@ fn belongs(byte: u8) -> bool {
 mod tests {
     use super::*;
 
+    /// parity: proxy 111
     #[test]
     fn paths_and_queries() {
         for (path, query, out) in [

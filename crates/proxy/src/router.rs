@@ -215,6 +215,7 @@ mod tests {
         })
     }
 
+    /// parity: proxy 41, D5
     #[test]
     fn exact_beats_wildcard_beats_catch_all() {
         let table = table_of(&[
@@ -231,6 +232,7 @@ mod tests {
         assert_eq!(found(&Table::default(), "a", "/"), "");
     }
 
+    /// parity: proxy 46, 47
     #[test]
     fn longest_prefix_of_whole_segments() {
         let table = table_of(&[
@@ -248,6 +250,7 @@ mod tests {
         assert_eq!(found(&table, "a.com", "/"), "");
     }
 
+    /// parity: proxy 50, 51
     #[test]
     fn tls_comes_from_the_root_of_the_first_host() {
         let mut root = service("root", &["a.com"], &["/"]);
@@ -261,6 +264,7 @@ mod tests {
         assert_eq!(table.default_tls_host(), None);
     }
 
+    /// parity: proxy 40
     #[test]
     fn hosts_lose_their_port() {
         for (host, name) in [
@@ -275,6 +279,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 48, D6
     #[test]
     fn stripping_keeps_the_rest_as_it_was() {
         for (raw, prefix, rest) in [

@@ -94,6 +94,7 @@ pub(crate) fn data_dir(env: &ProxyEnv) -> PathBuf {
 mod tests {
     use super::*;
 
+    /// parity: proxy D7
     #[test]
     fn written_whole_and_read_back() {
         let folder = tempfile::tempdir().unwrap();

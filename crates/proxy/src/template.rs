@@ -211,6 +211,7 @@ mod tests {
         );
     }
 
+    /// parity: proxy 131
     #[test]
     fn refusals() {
         for text in [

@@ -242,6 +242,7 @@ mod tests {
         ("x-request-start", "t=1"),
     ];
 
+    /// parity: proxy 96, 106
     #[test]
     fn untrusted_forwarding_headers_are_replaced() {
         insta::assert_snapshot!(sent(SPOOFED, |head| head).replace('\r', ""), @r"
@@ -257,6 +258,7 @@ mod tests {
         ");
     }
 
+    /// parity: proxy 96, 107
     #[test]
     fn trusted_ones_are_extended() {
         let text = sent(SPOOFED, |head| ForwardedHead {
@@ -278,6 +280,7 @@ mod tests {
         assert!(text.contains("X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com:8080\r\n"));
     }
 
+    /// parity: proxy 108
     #[test]
     fn the_client_ip_header_stands_for_the_inbound_list() {
         static NAME: HeaderName = HeaderName::from_static("cf-connecting-ip");
@@ -294,6 +297,7 @@ mod tests {
         assert!(text.contains("Cf-Connecting-Ip: 7.7.7.7\r\n"));
     }
 
+    /// parity: proxy 112
     #[test]
     fn hop_by_hop_headers_and_those_named_stay_behind() {
         let text = sent(
@@ -325,6 +329,7 @@ mod tests {
         }
     }
 
+    /// parity: proxy 109, 110
     #[test]
     fn made_values_and_framing() {
         let text = sent(&[("x-request-id", ""), ("x-request-start", "")], |head| {

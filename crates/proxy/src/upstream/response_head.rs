@@ -242,6 +242,7 @@ mod tests {
         parse_response_head(&mut BytesMut::from(text), &Method::GET)
     }
 
+    /// parity: proxy 112
     #[test]
     fn hop_by_hop_headers_go_and_the_rest_stays() {
         let head = parse(

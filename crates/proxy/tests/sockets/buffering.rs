@@ -19,6 +19,7 @@ fn the_target_sees_a_buffered_request_only_when_it_is_whole() {
     assert_eq!(link.read().text(), "abcdef");
 }
 
+/// parity: proxy 116
 #[test]
 fn what_does_not_fit_in_memory_goes_to_disk_and_comes_back() {
     let proxy = Proxy::start();
@@ -39,6 +40,7 @@ fn what_does_not_fit_in_memory_goes_to_disk_and_comes_back() {
     assert_eq!(std::fs::read_dir(proxy.path("tmp")).unwrap().count(), 0);
 }
 
+/// parity: proxy 81, 117
 #[test]
 fn requests_over_the_limit_get_413() {
     let proxy = Proxy::start();
@@ -76,6 +78,7 @@ fn requests_over_the_limit_get_413() {
     );
 }
 
+/// parity: proxy 117
 #[test]
 fn responses_over_the_limit_get_500() {
     let proxy = Proxy::start();
@@ -109,6 +112,7 @@ fn responses_over_the_limit_get_500() {
     proxy.expect_logged("Response exceeded max response limit", 2);
 }
 
+/// parity: proxy 118, 120, D15
 #[test]
 fn a_buffered_response_comes_whole_with_its_length() {
     let proxy = Proxy::start();

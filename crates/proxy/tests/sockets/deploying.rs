@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Origin, Proxy, eventually, get, reply, request};
 
+/// parity: proxy 2, 3, 23, 37, 39, 40, 42, 43, 76, 80
 #[test]
 fn a_service_is_deployed_listed_replaced_and_removed() {
     let proxy = Proxy::start();
@@ -26,6 +27,7 @@ fn a_service_is_deployed_listed_replaced_and_removed() {
     assert_eq!(proxy.state().as_array().unwrap().len(), 0);
 }
 
+/// parity: proxy 38, 41, 46-49, 53, D5, D6
 #[test]
 fn hosts_prefixes_and_stripping() {
     let proxy = Proxy::start();
@@ -73,6 +75,7 @@ fn hosts_prefixes_and_stripping() {
     );
 }
 
+/// parity: proxy 2, 25, 70, 78, 83, 131
 #[test]
 fn a_failing_deploy_changes_nothing_and_says_why() {
     let proxy = Proxy::start();
@@ -149,6 +152,7 @@ fn a_failing_deploy_changes_nothing_and_says_why() {
     assert_eq!(get(proxy.http, "x", "/").text(), "good");
 }
 
+/// parity: proxy 71, 73, 74, 77
 #[test]
 fn probes_look_as_they_should_and_stop_when_healthy() {
     let proxy = Proxy::start();
@@ -175,6 +179,7 @@ fn probes_look_as_they_should_and_stop_when_healthy() {
     proxy.deploy("web", &redirecting.address, &["--deploy-timeout=2s"]);
 }
 
+/// parity: proxy 70, 76
 #[test]
 fn a_slow_starter_is_found_soon_after_it_is_ready() {
     let proxy = Proxy::start();
@@ -195,6 +200,7 @@ fn a_slow_starter_is_found_soon_after_it_is_ready() {
     );
 }
 
+/// parity: proxy 70, 77, 90
 #[test]
 fn several_targets_share_the_work_and_sick_ones_leave() {
     let proxy = Proxy::start();
@@ -231,6 +237,7 @@ fn several_targets_share_the_work_and_sick_ones_leave() {
     });
 }
 
+/// parity: proxy 44, 45
 #[test]
 fn conflicts_are_found_after_health_and_the_owner_keeps_serving() {
     let proxy = Proxy::start();
@@ -294,6 +301,7 @@ fn a_killed_client_does_not_stop_its_deploy() {
     });
 }
 
+/// parity: proxy 79
 #[test]
 fn force_installs_at_once() {
     let proxy = Proxy::start();
@@ -315,6 +323,7 @@ fn force_installs_at_once() {
     });
 }
 
+/// parity: proxy 26, 27, 31, 34
 #[test]
 fn a_restart_restores_everything_without_waiting_for_health() {
     let mut proxy = Proxy::start();
@@ -350,6 +359,7 @@ fn a_restart_restores_everything_without_waiting_for_health() {
     assert_eq!(proxy.state()[1], state[1]);
 }
 
+/// parity: proxy 29, 33, D7
 #[test]
 fn damaged_state_costs_only_what_is_damaged() {
     let mut proxy = Proxy::prepare();
@@ -396,6 +406,7 @@ fn what_is_not_there_yet_is_refused() {
     assert!(!proxy.state_file().exists());
 }
 
+/// parity: proxy 56, 57
 #[test]
 fn canonical_hosts_redirect() {
     let proxy = Proxy::start();

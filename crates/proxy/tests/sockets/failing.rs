@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Link, Origin, Proxy, eventually, get, reply, request, send};
 
+/// parity: proxy 126, 127, 129
 #[test]
 fn broken_targets_give_502_and_slow_ones_504() {
     let proxy = Proxy::start();
@@ -60,6 +61,7 @@ fn broken_targets_give_502_and_slow_ones_504() {
     assert_eq!(get(proxy.http, "a", "/ok").text(), "ok");
 }
 
+/// parity: proxy 126
 #[test]
 fn a_target_that_is_gone_gives_502() {
     let proxy = Proxy::start();
@@ -80,6 +82,7 @@ fn dying_on_reuse() -> Origin {
     Origin::start(|seen, stream| seen.earlier == 0 && reply(stream, "200 OK", &[], b"ok"))
 }
 
+/// parity: proxy 128
 #[test]
 fn a_stale_connection_is_retried_when_that_is_safe() {
     let proxy = Proxy::start();
@@ -100,6 +103,7 @@ fn a_stale_connection_is_retried_when_that_is_safe() {
     assert_eq!(ask("DELETE", ""), 502);
 }
 
+/// parity: proxy D14
 #[test]
 fn a_connection_the_target_closed_while_idle_is_not_used() {
     let proxy = Proxy::start();
@@ -116,6 +120,7 @@ fn a_connection_the_target_closed_while_idle_is_not_used() {
     }
 }
 
+/// parity: proxy 126, D15
 #[test]
 fn a_client_that_leaves_is_logged_as_499_and_its_request_ends() {
     let proxy = Proxy::start();
@@ -150,6 +155,7 @@ fn a_client_that_leaves_is_logged_as_499_and_its_request_ends() {
     assert_eq!(proxy.request_logged("/half")["status"], 499);
 }
 
+/// parity: proxy 52, 122, 124, 125
 #[test]
 fn malformed_requests_are_refused() {
     let proxy = Proxy::start();
@@ -196,6 +202,7 @@ fn malformed_requests_are_refused() {
     assert_eq!(origin.seen().last().unwrap().header("Content-Length"), None);
 }
 
+/// parity: proxy 129-131
 #[test]
 fn custom_error_pages() {
     let proxy = Proxy::start();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Link, Origin, Proxy, get, reply, request, send};
 
+/// parity: proxy 96, 105-112
 #[test]
 fn headers_on_the_way_to_the_target() {
     let proxy = Proxy::start();
@@ -75,6 +76,7 @@ fn headers_on_the_way_to_the_target() {
     assert_eq!(seen[2].header("X-Request-Id").unwrap().len(), 36);
 }
 
+/// parity: proxy 112, 114
 #[test]
 fn headers_on_the_way_back() {
     let proxy = Proxy::start();
@@ -188,6 +190,7 @@ fn every_kind_of_body_gets_through() {
     }
 }
 
+/// parity: proxy D4
 #[test]
 fn trailers_go_both_ways_when_streaming() {
     let proxy = Proxy::start();
@@ -219,6 +222,7 @@ fn trailers_go_both_ways_when_streaming() {
     );
 }
 
+/// parity: proxy 123
 #[test]
 fn expect_continue_is_answered_at_once() {
     let proxy = Proxy::start();
@@ -232,6 +236,7 @@ fn expect_continue_is_answered_at_once() {
     assert_eq!(origin.seen()[0].header("Expect"), Some("100-continue"));
 }
 
+/// parity: proxy 119
 #[test]
 fn events_arrive_as_they_are_sent_buffered_or_not() {
     let proxy = Proxy::start();

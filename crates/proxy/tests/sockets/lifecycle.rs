@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Link, Origin, Proxy, eventually, get, reply};
 
+/// parity: proxy 19, 137
 #[test]
 fn in_flight_requests_finish_and_idle_connections_close() {
     for signal in ["TERM", "INT"] {
@@ -40,6 +41,7 @@ fn in_flight_requests_finish_and_idle_connections_close() {
     }
 }
 
+/// parity: proxy 137
 #[test]
 fn what_does_not_finish_is_cut_off_after_ten_seconds() {
     let mut proxy = Proxy::start();
@@ -60,6 +62,7 @@ fn what_does_not_finish_is_cut_off_after_ten_seconds() {
     assert!(link.try_read(false).is_none());
 }
 
+/// parity: proxy 18
 #[test]
 fn a_taken_port_and_an_impossible_one() {
     let proxy = Proxy::start();
@@ -80,6 +83,7 @@ fn a_taken_port_and_an_impossible_one() {
         .failed("listen tcp: address 99999: invalid port");
 }
 
+/// parity: proxy 22
 #[test]
 fn a_stale_socket_is_no_obstacle_and_a_dead_server_is_reported() {
     let mut proxy = Proxy::prepare();
@@ -101,6 +105,7 @@ fn a_stale_socket_is_no_obstacle_and_a_dead_server_is_reported() {
     proxy.run(&["list"]).failed(&message);
 }
 
+/// parity: proxy 1, 2, 4
 #[test]
 fn help_and_mistakes() {
     let proxy = Proxy::prepare();

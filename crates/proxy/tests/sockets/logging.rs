@@ -2,6 +2,7 @@
 
 use crate::support::{Origin, Proxy, get, reply, request};
 
+/// parity: proxy 132, 133
 #[test]
 fn every_field_in_its_place() {
     let proxy = Proxy::start();
@@ -99,6 +100,7 @@ fn every_field_in_its_place() {
     assert!(raw.starts_with("{\"time\":\"20"));
 }
 
+/// parity: proxy 132
 #[test]
 fn requests_nobody_serves_and_chunked_ones() {
     let proxy = Proxy::start();

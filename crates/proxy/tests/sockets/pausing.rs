@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Origin, Proxy, eventually, get, reply, request};
 
+/// parity: proxy 34, 82, 101, 103
 #[test]
 fn paused_requests_wait_and_go_on() {
     let proxy = Proxy::start();
@@ -31,6 +32,7 @@ fn paused_requests_wait_and_go_on() {
     assert_eq!(proxy.state()[0]["pause_controller"]["state"], 0);
 }
 
+/// parity: proxy 102, 104
 #[test]
 fn a_pause_that_lasts_too_long_gives_504() {
     let proxy = Proxy::start();
@@ -45,6 +47,7 @@ fn a_pause_that_lasts_too_long_gives_504() {
     assert_eq!(get(proxy.http, "a", "/").status, 504);
 }
 
+/// parity: proxy 101, 102
 #[test]
 fn stopped_services_say_so() {
     let proxy = Proxy::start();
@@ -73,6 +76,7 @@ fn stopped_services_say_so() {
     }
 }
 
+/// parity: proxy D11
 #[test]
 fn pausing_waits_for_requests_and_resuming_ends_the_wait() {
     let proxy = Proxy::start();
@@ -96,6 +100,7 @@ fn pausing_waits_for_requests_and_resuming_ends_the_wait() {
     assert_eq!(slow.join().unwrap().text(), "web");
 }
 
+/// parity: proxy 87
 #[test]
 fn stopping_cuts_what_outlasts_the_drain() {
     let proxy = Proxy::start();

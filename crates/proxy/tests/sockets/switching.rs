@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Link, Origin, Proxy, eventually, get, reply};
 
+/// parity: proxy 80
 #[test]
 fn no_request_fails_while_targets_are_switched() {
     let proxy = Proxy::start();
@@ -86,6 +87,7 @@ fn no_request_fails_while_targets_are_switched() {
     assert!(answered.load(Ordering::SeqCst) > 500, "{answered:?}");
 }
 
+/// parity: proxy 80, 86, 140
 #[test]
 fn a_deploy_waits_for_requests_in_flight() {
     let proxy = Proxy::start();
@@ -111,6 +113,7 @@ fn a_deploy_waits_for_requests_in_flight() {
     assert!(begun.elapsed() >= Duration::from_millis(800));
 }
 
+/// parity: proxy 87, 89
 #[test]
 fn requests_that_outlast_the_drain_get_504_or_are_cut() {
     let proxy = Proxy::start();
@@ -167,6 +170,7 @@ fn deploying_the_same_address_again_drains_the_old_requests() {
     assert_eq!(get(port, "a", "/").text(), "web");
 }
 
+/// parity: proxy 43
 #[test]
 fn removing_lets_requests_finish() {
     let proxy = Proxy::start();

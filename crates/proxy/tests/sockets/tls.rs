@@ -109,6 +109,7 @@ fn get_tls(port: u16, name: Option<&'static str>, host: &str, path: &str) -> Ans
     link.read()
 }
 
+/// parity: proxy 27, 54, 57, 59, 62, D5
 #[test]
 fn requests_over_tls_and_the_redirect_to_it() {
     let mut proxy = Proxy::start();
@@ -150,6 +151,7 @@ fn requests_over_tls_and_the_redirect_to_it() {
     );
 }
 
+/// parity: proxy 13, 55
 #[test]
 fn forwarding_headers_are_not_trusted_with_tls_unless_asked() {
     let proxy = Proxy::start();
@@ -168,6 +170,7 @@ fn forwarding_headers_are_not_trusted_with_tls_unless_asked() {
     assert_eq!(origin.seen()[0].all("X-Forwarded-Proto"), ["http"]);
 }
 
+/// parity: proxy 58, 62, 64
 #[test]
 fn names_nobody_serves_fail_and_plain_services_refuse() {
     let proxy = Proxy::start();
@@ -193,6 +196,7 @@ fn names_nobody_serves_fail_and_plain_services_refuse() {
     );
 }
 
+/// parity: proxy 50
 #[test]
 fn a_service_below_a_tls_root_follows_it() {
     let proxy = Proxy::start();
@@ -209,6 +213,7 @@ fn a_service_below_a_tls_root_follows_it() {
     assert_eq!(get(proxy.http, "a.com", "/api").text(), "api");
 }
 
+/// parity: proxy 25, 59
 #[test]
 fn certificates_that_cannot_be_served_are_refused() {
     let proxy = Proxy::start();

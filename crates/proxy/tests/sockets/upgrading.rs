@@ -38,6 +38,7 @@ fn read(link: &mut Link<TcpStream>, size: usize) -> Vec<u8> {
     bytes
 }
 
+/// parity: proxy 121
 #[test]
 fn bytes_go_both_ways_buffered_or_not() {
     let proxy = Proxy::start();
@@ -90,6 +91,7 @@ fn closing_one_side_closes_the_other() {
     assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
+/// parity: proxy 88
 #[test]
 fn open_ones_live_until_the_drain_runs_out() {
     let proxy = Proxy::start();
