@@ -21,6 +21,7 @@ pub(crate) fn plan(error: PlanError) -> Failed {
         PlanError::Secret(_) => "Kamal::ConfigurationError",
         PlanError::Retain => "ArgumentError",
         PlanError::ProxyTooOld { .. }
+        | PlanError::Undelivered { .. }
         | PlanError::NoSuchVersion { .. }
         | PlanError::NoEarlierVersion => "RuntimeError",
     };
@@ -31,6 +32,7 @@ pub(crate) fn plan(error: PlanError) -> Failed {
                 .evidence
                 .push(("missing".to_owned(), missing.join("\n")));
         }
+        PlanError::Undelivered { .. } => failure.hint = Some(NO_DELIVERY.to_owned()),
         PlanError::ProxyTooOld { host, .. } => {
             return Failed {
                 hosts: vec![(Some(host), failure)],
@@ -39,6 +41,15 @@ pub(crate) fn plan(error: PlanError) -> Failed {
         _ => {}
     }
     here(failure)
+}
+
+/// What to do as long as images can't be sent to hosts from here.
+const NO_DELIVERY: &str = "name a registry that hosts can reach under `registry.server`, or put the image onto the hosts yourself (`docker save … | ssh HOST docker load`) and deploy with `--skip-push`";
+
+/// Images can't be sent to hosts from the registry on this machine.
+pub(crate) fn no_delivery() -> Failed {
+    let text = "hosts can't reach the registry on this machine yet: this version of dhow has no forwarding to it";
+    here(Failure::new("NotImplementedError", text).hinted(NO_DELIVERY))
 }
 
 /// A filter that matches nothing.

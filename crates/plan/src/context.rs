@@ -68,6 +68,17 @@ pub enum PlanError {
     /// Bare `rollback` without history.
     #[error("no earlier version is available as a container on all hosts")]
     NoEarlierVersion,
+    /// An image that only the deployer's own machine has.
+    #[error(
+        "hosts can't reach the registry on this machine yet, and `{image}` is not on {}",
+        .hosts.join(", ")
+    )]
+    Undelivered {
+        /// The image.
+        image: String,
+        /// Hosts that lack it.
+        hosts: Vec<String>,
+    },
     /// `prune containers --retain 0`
     #[error("retain must be at least 1")]
     Retain,
@@ -83,15 +94,19 @@ impl Random {
     pub fn hex(&self, digits: usize) -> String {
         let mut text = String::new();
         while text.len() < digits {
-            let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-            self.0.set(state);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let _ = write!(text, "{:016x}", z ^ (z >> 31));
+            let _ = write!(text, "{:016x}", self.next());
         }
         text.truncate(digits);
         text
+    }
+
+    fn next(&self) -> u64 {
+        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.set(state);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
     }
 }
 
@@ -99,6 +114,20 @@ impl<'c> Context<'c> {
     /// The deploy file.
     pub fn config(&self) -> &'c Config {
         self.targets.config()
+    }
+
+    /// The same for some of its hosts.
+    #[must_use]
+    pub fn narrowed(&self, hosts: &[&str]) -> Self {
+        Self {
+            targets: self.targets.narrowed(hosts),
+            version: self.version.clone(),
+            audit: self.audit,
+            secrets: self.secrets,
+            hooks: self.hooks.clone(),
+            hook_env: self.hook_env.clone(),
+            random: Random::new(self.random.next()),
+        }
     }
 
     /// An audit entry as a step.
@@ -155,9 +184,9 @@ impl<'c> Context<'c> {
         &self,
         registry: &Registry,
         image: &str,
-    ) -> Result<Vec<Step>, PlanError> {
+    ) -> Result<Ensured, PlanError> {
         let Some(login) = Login::new(self, registry)? else {
-            return Ok(Vec::new());
+            return Ok(Ensured::default());
         };
         let image = single_quote(image);
         let look = Cmd::new(format!("docker image inspect {image} >/dev/null 2>&1"));
@@ -165,7 +194,10 @@ impl<'c> Context<'c> {
         let mut steps = login.steps();
         steps.push(Step::run("making sure that the image is there", look.or(pull)).debug());
         steps.extend(login.clean_up());
-        Ok(steps)
+        Ok(Ensured {
+            steps,
+            on_failure: login.clean_up(),
+        })
     }
 
     /// A stage that runs a hook, if it is there.
@@ -186,14 +218,21 @@ impl<'c> Context<'c> {
     }
 }
 
+/// Steps that bring an image, and what a track that has them does when it fails.
+#[derive(Default)]
+pub(crate) struct Ensured {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) on_failure: Vec<Step>,
+}
+
 /// A registry login that leaves nothing behind: for the pulls of one track, in a directory that goes away again.
 pub(crate) struct Login {
     steps: Vec<Step>,
     clean_up: Vec<Step>,
 }
 
-/// The shell variable with the directory of a [`Login`].
-const AUTH: &str = "dhow_auth";
+/// The shell variable with the directory of a [`Login`]: whatever ends the shell, it removes this directory.
+pub const SCRATCH: &str = "dhow_auth";
 
 impl Login {
     /// The login, if the registry needs one.
@@ -205,12 +244,16 @@ impl Login {
             return Ok(None);
         };
         // An empty directory, so that no credential helper of the host is given the login to keep.
-        let directory = Step::capture("preparing the registry login", AUTH, Cmd::new("mktemp -d"));
+        let directory = Step::capture(
+            "preparing the registry login",
+            SCRATCH,
+            Cmd::new("mktemp -d"),
+        );
         let login = match registry.username {
             // A name that is a secret must not stand on a command line, where `docker login` wants it.
             Some(Credential::Secret(_)) => Step::run(
                 "writing the registry login",
-                Cmd::new(format!("umask 077; cat >\"${AUTH}/config.json\""))
+                Cmd::new(format!("umask 077; cat >\"${SCRATCH}/config.json\""))
                     .stdin(docker_config(registry, &username, &password)),
             ),
             _ => {
@@ -227,7 +270,7 @@ impl Login {
             clean_up: vec![
                 Step::run(
                     "forgetting the registry login",
-                    Cmd::new(format!("rm -rf \"${AUTH}\"")),
+                    Cmd::new(format!("rm -rf \"${SCRATCH}\"")),
                 )
                 .debug()
                 .tolerated(),
@@ -237,7 +280,7 @@ impl Login {
 
     /// `cmd`, seeing the login.
     pub(crate) fn with(cmd: Cmd) -> Cmd {
-        cmd.prefixed(format!("DOCKER_CONFIG=\"${AUTH}\""))
+        cmd.prefixed(format!("DOCKER_CONFIG=\"${SCRATCH}\""))
     }
 
     /// What goes before.

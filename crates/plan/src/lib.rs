@@ -21,7 +21,7 @@ mod context;
 mod select;
 mod step;
 
-pub use context::{Context, Facts, PlanError, Random};
+pub use context::{Context, Facts, PlanError, Random, SCRATCH};
 pub use facts::HostFacts;
 pub use select::{Filter, SelectError, Targets, select};
 pub use step::{Action, Gate, LocalStep, Plan, Stage, Step, Tolerate, Track, Work};

@@ -9,21 +9,30 @@
 use std::fmt::Write;
 
 use dhow_commands::Upload;
-use dhow_plan::{Action, Step, Tolerate};
+use dhow_plan::{Action, SCRATCH, Step, Tolerate};
 use dhow_text::shell::single_quote;
 
-/// The text that makes a plain `sh` ready for programs: the mark and the function that prints it.
+/// The text that makes a plain `sh` ready for programs: the function that prints the mark, and what the shell leaves behind however
+/// it ends, which is nothing. (The signals are caught and not ignored, so that commands still die of them.)
 ///
 /// `mark` is random, 16 hex digits, one per run, so that no output can pretend to be a frame.
 pub(crate) fn preamble(mark: &str) -> String {
     format!(
-        "dhow_m() {{ printf '\\n{mark} %s\\n' \"$*\" || exit 97; printf '\\n{mark} %s\\n' \"$*\" >&2 || exit 97; }}\n"
+        "dhow_m() {{ printf '\\n{mark} %s\\n' \"$*\" || exit 97; printf '\\n{mark} %s\\n' \"$*\" >&2 || exit 97; }}\n\
+         trap 'rm -rf ${{{SCRATCH}:+\"${SCRATCH}\"}}' EXIT\n\
+         trap 'exit 97' HUP INT PIPE TERM\n"
     )
 }
 
 /// The program of a track. `steps` and then, if one of them failed, `on_failure`; steps are numbered through both lists.
 pub(crate) fn program(mark: &str, steps: &[Step], on_failure: &[Step]) -> String {
     let mut text = String::from("dhow_p() {\n");
+    // The shell is the same for all tracks of a host: what one of them has captured is not the next one's.
+    for step in steps {
+        if let Action::Capture { name, .. } = &step.action {
+            let _ = writeln!(text, "{name}=");
+        }
+    }
     for (index, step) in steps.iter().enumerate() {
         push_step(&mut text, mark, index, step);
         if step.tolerate != Tolerate::Anything {
@@ -257,6 +266,63 @@ mod tests {
                 let encoded = base64::engine::general_purpose::STANDARD.encode(content);
                 assert_eq!(stdout(&signals, 1), format!("600\n{encoded}"), "{shell}");
             }
+        }
+    }
+
+    #[test]
+    fn a_track_does_not_see_what_another_one_captured() {
+        for shell in SHELLS {
+            let mark = "00112233445566ff";
+            let first = [Step::capture("one", "id", Cmd::new("echo abc"))];
+            let second = [
+                Step::run("fails", Cmd::new("false")),
+                Step::capture("never", "id", Cmd::new("echo def")),
+            ];
+            let clean_up = [Step::run("clean up", Cmd::new("echo \"id is [$id]\""))];
+            let text =
+                preamble(mark) + &program(mark, &first, &[]) + &program(mark, &second, &clean_up);
+            let output = std::process::Command::new(shell)
+                .args(["-c", &text])
+                .output()
+                .unwrap();
+            let printed = String::from_utf8_lossy(&output.stdout);
+            assert!(printed.contains("id is []"), "{shell}: {printed}");
+        }
+    }
+
+    #[test]
+    fn a_shell_that_loses_its_deployer_removes_the_registry_login() {
+        use std::io::{BufRead, BufReader, Write};
+        for shell in SHELLS {
+            let directory = tempfile::tempdir().unwrap();
+            let scratch = directory.path().join("login");
+            let mark = "00112233445566ff";
+            let make = format!("mkdir {0}; echo {0}", scratch.display());
+            let steps = [
+                Step::capture("login", SCRATCH, Cmd::new(make)),
+                Step::run("pulling", Cmd::new("sleep 0.3")),
+                Step::run(
+                    "never",
+                    Cmd::new(format!("touch {}.never", scratch.display())),
+                ),
+            ];
+            let mut child = std::process::Command::new(shell)
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            let text = preamble(mark) + &program(mark, &steps, &[]);
+            stdin.write_all(text.as_bytes()).unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let pulling = format!("{mark} s 1");
+            assert!(lines.any(|line| line.unwrap() == pulling), "{shell}");
+            assert!(scratch.exists(), "{shell}");
+            drop((lines, stdin));
+            assert_eq!(child.wait().unwrap().code(), Some(97), "{shell}");
+            assert!(!scratch.exists(), "{shell}");
+            assert!(!directory.path().join("login.never").exists(), "{shell}");
         }
     }
 

@@ -84,16 +84,16 @@ pub(super) async fn rollback(job: &Job<'_>, version: Option<&str>) -> Result<(),
     if job.global.dry_run {
         let facts = look(job, &wanted).await?;
         let version = chosen(job, version, &facts).await?;
-        let plan =
-            rollbacks::rollback(&job.context(&version, false), &facts).map_err(failed::plan)?;
+        let plan = rollbacks::rollback(&job.context(&version, false), &facts, &error_pages(job)?)
+            .map_err(failed::plan)?;
         job.show(&plan);
         return Ok(());
     }
     let (held, facts) = job.lock_and_look(&wanted, look(job, &wanted)).await?;
     let work = async {
         let version = chosen(job, version, &facts).await?;
-        let plan =
-            rollbacks::rollback(&job.context(&version, true), &facts).map_err(failed::plan)?;
+        let plan = rollbacks::rollback(&job.context(&version, true), &facts, &error_pages(job)?)
+            .map_err(failed::plan)?;
         job.executor().execute(&plan).await?;
         Ok(version)
     };
@@ -144,6 +144,7 @@ pub(super) async fn build(job: &Job<'_>, command: &Build) -> Result<(), Failed> 
             let version = job.version()?;
             pull_image(job, &version).await
         }
+        Build::Deliver if job.config().registry.is_local() => Err(failed::no_delivery()),
         Build::Deliver => {
             let version = job.version()?;
             job.hook(Hook::PreConnect, &version, false, None).await?;
@@ -165,14 +166,20 @@ async fn deliver(job: &Job<'_>, options: &DeployOptions, version: &str) -> Resul
         job.say("Pull app image...");
         return Ok(());
     }
+    if job.config().registry.is_local() {
+        return Err(failed::no_delivery());
+    }
     job.say("Build and push app image...");
     crate::build::push(job, version, options.no_cache, "registry").await
 }
 
 async fn pull_image(job: &Job<'_>, version: &str) -> Result<(), Failed> {
     let context = job.context(version, false);
-    let facts = if pull::asks_mirror(&context) {
-        job.look(&job.targets.app_hosts(), &[], true).await?
+    let mirrors = pull::asks_mirror(&context);
+    let facts = if mirrors || job.config().registry.is_local() {
+        let image = job.config().absolute_image(version);
+        let hosts = job.targets.app_hosts();
+        job.look(&hosts, &[&image], mirrors).await?
     } else {
         Facts::new()
     };
@@ -202,6 +209,7 @@ async fn boot(
     } else {
         plan::lacking_proxy(&context, facts)
     };
+    warn_of_older_proxies(job, facts);
     let archive = archive(job, facts, &lacking)?;
     let pages = error_pages(job)?;
     let options = PlanOptions {
@@ -263,6 +271,27 @@ pub(super) fn archive(
     }
 }
 
+/// An older proxy of dhow's own does its work; whoever wants this version's says so.
+fn warn_of_older_proxies(job: &Job<'_>, facts: &Facts) {
+    let mut older: Vec<&str> = facts
+        .iter()
+        .filter(|(_, seen)| {
+            seen.proxy
+                .as_ref()
+                .is_some_and(|p| proxy::is_older_dhow(&p.image))
+        })
+        .map(|(host, _)| host.as_str())
+        .collect();
+    older.sort_unstable();
+    if !older.is_empty() {
+        let text = format!(
+            "The proxy on {} is of an older dhow; `dhow proxy reboot` brings this one's",
+            older.join(", ")
+        );
+        job.sink.say(dhow_run::Level::Warn, text);
+    }
+}
+
 /// The version that a rollback goes to.
 async fn chosen(job: &Job<'_>, version: Option<&str>, facts: &Facts) -> Result<String, Failed> {
     if let Some(version) = version {
@@ -283,7 +312,7 @@ async fn chosen(job: &Job<'_>, version: Option<&str>, facts: &Facts) -> Result<S
 }
 
 /// The pages of `error_pages_path` that the proxy can use.
-fn error_pages(job: &Job<'_>) -> Result<Vec<ErrorPage>, Failed> {
+pub(super) fn error_pages(job: &Job<'_>) -> Result<Vec<ErrorPage>, Failed> {
     let config: &Config = job.config();
     let Some(directory) = &config.error_pages_path else {
         return Ok(Vec::new());

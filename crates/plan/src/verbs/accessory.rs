@@ -6,10 +6,12 @@ use dhow_commands::audit::Entry;
 use dhow_commands::{Content, LogOptions, docker, proxy};
 use dhow_config::{Accessory, Registry};
 use dhow_text::redact::Secret;
+use dhow_text::shell::Cmd;
 
 use super::proxy::network;
-use crate::context::{Context, Login, PlanError};
-use crate::step::{Stage, Step, Track};
+use super::replace::{fresh, replace};
+use crate::context::{Context, Ensured, Login, PlanError};
+use crate::step::{Action, Stage, Step, Track, Work};
 
 /// A file of `files`, read (or rendered) at the edge.
 #[derive(Clone, Debug)]
@@ -31,7 +33,8 @@ pub fn look(context: &Context<'_>, accessory: &Accessory) -> Vec<Track> {
 }
 
 /// `accessory boot`: files and directories on all its hosts, a container on those that have none. `files` are those of the
-/// accessory's `files`, in order; `present` are hosts with a container.
+/// accessory's `files`, in order; `present` are hosts with a container. These are told nothing but, where it stands behind the proxy,
+/// the proxy: a boot that was cut off may have come no further than the container.
 pub fn boot(
     context: &Context<'_>,
     accessory: &Accessory,
@@ -39,20 +42,29 @@ pub fn boot(
     present: &[&str],
 ) -> Result<Vec<Stage>, PlanError> {
     let config = context.config();
-    let registry = registry(context, accessory);
     let mut tracks = Vec::new();
     for host in hosts(context, accessory) {
-        let mut steps = vec![network()];
-        steps.extend(uploads(accessory, files));
+        let mut track = Track::new(host, None, vec![network()]);
+        track.steps.extend(uploads(accessory, files));
         if !present.contains(&host) {
-            steps.extend(context.ensure_image(registry, &accessory.image)?);
-            steps.push(context.audit(&Entry::BootedAccessory(&accessory.name), None));
-            steps.extend(env_file(context, accessory)?);
+            let image = context.ensure_image(registry(context, accessory), &accessory.image)?;
+            track.steps.extend(image.steps);
+            track.on_failure = image.on_failure;
+            let booted = Entry::BootedAccessory(&accessory.name);
+            track.steps.push(context.audit(&booted, None));
+            track.steps.extend(env_file(context, accessory)?);
             let run = words::run(config, accessory, host);
-            steps.push(Step::run(format!("starting {}", accessory.name), run));
-            steps.extend(behind_proxy(context, accessory));
+            let run = fresh(&accessory.service_name, &run);
+            let title = format!("starting {}", accessory.name);
+            track.steps.push(Step::run(title, run));
         }
-        tracks.push(Track::new(host, None, steps));
+        let told = behind_proxy(context, accessory);
+        track.steps.extend(if present.contains(&host) {
+            told.into_iter().map(if_it_runs).collect()
+        } else {
+            told
+        });
+        tracks.push(track);
     }
     let mut stage = Stage::hosts("accessory", tracks);
     if !present.is_empty() {
@@ -67,36 +79,75 @@ pub fn boot(
     Ok(vec![stage])
 }
 
-/// `accessory reboot`: the image anew, then another container in the old one's place.
+/// `accessory reboot`: everything that can be prepared, then another container in the old one's place; should it not start, the old
+/// one comes back.
 pub fn reboot(
     context: &Context<'_>,
     accessory: &Accessory,
     files: &[LocalFile],
 ) -> Result<Vec<Stage>, PlanError> {
+    let mut prepare = vec![network()];
+    prepare.extend(uploads(accessory, files));
+    prepare.extend(env_file(context, accessory)?);
+    let mut pull = pull_image(context, accessory)?;
+    for stage in &mut pull {
+        if let Work::Hosts { tracks, .. } = &mut stage.work {
+            for track in tracks {
+                track.steps.splice(0..0, prepare.iter().cloned());
+            }
+        }
+    }
+    let tracks = hosts(context, accessory).into_iter().map(|host| {
+        let run = words::run(context.config(), accessory, host);
+        let mut steps = vec![
+            context.audit(&Entry::StoppedAccessory(&accessory.name), None),
+            context.audit(&Entry::RemoveAccessoryContainer(&accessory.name), None),
+            context.audit(&Entry::BootedAccessory(&accessory.name), None),
+            Step::run(
+                format!("replacing {}", accessory.name),
+                replace(&accessory.service_name, &run),
+            ),
+        ];
+        steps.extend(behind_proxy(context, accessory));
+        Track::new(host, None, steps)
+    });
+    pull.push(Stage::hosts("accessory", tracks.collect()));
+    Ok(pull)
+}
+
+/// `accessory pull_image`
+pub fn pull_image(context: &Context<'_>, accessory: &Accessory) -> Result<Vec<Stage>, PlanError> {
     let login = Login::new(context, registry(context, accessory))?;
+    let mut steps = login.as_ref().map(Login::steps).unwrap_or_default();
+    steps.push(context.audit(&Entry::PullAccessoryImage(&accessory.name), None));
     let pull = words::pull(accessory);
-    let mut pulling = login.as_ref().map(Login::steps).unwrap_or_default();
-    pulling.push(context.audit(&Entry::PullAccessoryImage(&accessory.name), None));
     let pull = if login.is_some() {
         Login::with(pull)
     } else {
         pull
     };
-    pulling.push(Step::run("pulling the image", pull));
-    pulling.extend(login.as_ref().map(Login::clean_up).unwrap_or_default());
-    let mut stages = vec![everywhere(context, accessory, "pull", &pulling)];
-    stages.extend(stop(context, accessory));
-    stages.push(everywhere(
-        context,
-        accessory,
-        "remove",
-        &[
-            context.audit(&Entry::RemoveAccessoryContainer(&accessory.name), None),
-            Step::run("removing the container", words::remove_container(accessory)),
-        ],
-    ));
-    stages.extend(boot(context, accessory, files, &[])?);
-    Ok(stages)
+    steps.push(Step::run("pulling the image", pull));
+    let clean_up = login.as_ref().map(Login::clean_up).unwrap_or_default();
+    steps.extend(clean_up.iter().cloned());
+    let mut stage = everywhere(context, accessory, "pull", &steps);
+    if let Work::Hosts { tracks, .. } = &mut stage.work {
+        for track in tracks {
+            track.on_failure = clean_up.clone();
+        }
+    }
+    Ok(vec![stage])
+}
+
+/// `accessory directories`
+pub fn directories(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
+    let steps = make_directories(accessory);
+    vec![everywhere(context, accessory, "directories", &steps)]
+}
+
+/// `accessory upload`
+pub fn upload(context: &Context<'_>, accessory: &Accessory, files: &[LocalFile]) -> Vec<Stage> {
+    let steps = upload_files(accessory, files);
+    vec![everywhere(context, accessory, "upload", &steps)]
 }
 
 /// `accessory start`
@@ -123,19 +174,34 @@ pub fn stop(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
 /// `accessory remove`: container, image and directory, with all its data.
 pub fn remove(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
     let mut stages = stop(context, accessory);
-    stages.push(everywhere(
-        context,
-        accessory,
-        "remove",
-        &[
-            context.audit(&Entry::RemoveAccessoryContainer(&accessory.name), None),
-            Step::run("removing the container", words::remove_container(accessory)),
-            context.audit(&Entry::RemovedAccessoryImage(&accessory.name), None),
-            Step::run("removing the image", words::remove_image(accessory)),
-            Step::run("removing the directory", words::remove_directory(accessory)),
-        ],
-    ));
+    stages.extend(remove_container(context, accessory));
+    stages.extend(remove_image(context, accessory));
+    stages.extend(remove_directory(context, accessory));
     stages
+}
+
+/// `accessory remove_container`
+pub fn remove_container(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
+    let steps = [
+        context.audit(&Entry::RemoveAccessoryContainer(&accessory.name), None),
+        Step::run("removing the container", words::remove_container(accessory)),
+    ];
+    vec![everywhere(context, accessory, "remove", &steps)]
+}
+
+/// `accessory remove_image`
+pub fn remove_image(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
+    let steps = [
+        context.audit(&Entry::RemovedAccessoryImage(&accessory.name), None),
+        Step::run("removing the image", words::remove_image(accessory)),
+    ];
+    vec![everywhere(context, accessory, "remove", &steps)]
+}
+
+/// `accessory remove_service_directory`
+pub fn remove_directory(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
+    let step = Step::run("removing the directory", words::remove_directory(accessory));
+    vec![everywhere(context, accessory, "remove", &[step])]
 }
 
 /// `accessory details`
@@ -160,16 +226,55 @@ pub fn exec(
     command: &str,
     reuse: bool,
 ) -> Result<Vec<Stage>, PlanError> {
-    let on = format!("{} accessory", accessory.name);
-    let mut steps = vec![context.audit(&Entry::Executed { command, on: &on }, None)];
+    let mut stage = before_exec(context, accessory, command, reuse)?;
     let exec = if reuse {
         words::exec_existing(accessory, Terminal::None, command)
     } else {
-        steps.extend(env_file(context, accessory)?);
         words::exec_new(context.config(), accessory, Terminal::None, command)
     };
-    steps.push(Step::run("running the command", exec).block("App Host"));
-    Ok(vec![everywhere(context, accessory, "exec", &steps)])
+    if let Work::Hosts { tracks, .. } = &mut stage.work {
+        for track in tracks {
+            let step = Step::run("running the command", exec.clone());
+            track.steps.push(step.block("App Host"));
+        }
+    }
+    Ok(vec![stage])
+}
+
+/// What comes before the command itself: an entry in the audit log, and for a new container image and env file.
+pub fn before_exec(
+    context: &Context<'_>,
+    accessory: &Accessory,
+    command: &str,
+    reuse: bool,
+) -> Result<Stage, PlanError> {
+    let mut before = Ensured::default();
+    if !reuse {
+        before = context.ensure_image(registry(context, accessory), &accessory.image)?;
+        before.steps.extend(env_file(context, accessory)?);
+    }
+    let on = format!("{} accessory", accessory.name);
+    let entry = context.audit(&Entry::Executed { command, on: &on }, None);
+    before.steps.push(entry);
+    let tracks = hosts(context, accessory).into_iter().map(|host| {
+        let mut track = Track::new(host, None, before.steps.clone());
+        track.on_failure = before.on_failure.clone();
+        track
+    });
+    Ok(Stage::hosts("exec", tracks.collect()))
+}
+
+/// What an interactive `accessory exec` in a new container needs on its host.
+pub fn before_interactive(
+    context: &Context<'_>,
+    accessory: &Accessory,
+    host: &str,
+) -> Result<Vec<Stage>, PlanError> {
+    let image = context.ensure_image(registry(context, accessory), &accessory.image)?;
+    let mut track = Track::new(host, None, image.steps);
+    track.on_failure = image.on_failure;
+    track.steps.extend(env_file(context, accessory)?);
+    Ok(vec![Stage::hosts("prepare", vec![track])])
 }
 
 /// The secrets that an accessory's container needs, by name.
@@ -213,27 +318,28 @@ fn registry<'r>(context: &'r Context<'_>, accessory: &'r Accessory) -> &'r Regis
 }
 
 fn uploads(accessory: &Accessory, files: &[LocalFile]) -> Vec<Step> {
+    let mut steps = make_directories(accessory);
+    steps.extend(upload_files(accessory, files));
+    steps
+}
+
+fn make_directories(accessory: &Accessory) -> Vec<Step> {
+    accessory
+        .directories
+        .iter()
+        .flat_map(|mount| words::make_directory(accessory, mount))
+        .map(|cmd| Step::run("making a directory", cmd).debug())
+        .collect()
+}
+
+fn upload_files(accessory: &Accessory, files: &[LocalFile]) -> Vec<Step> {
     let mut steps = Vec::new();
-    for mount in &accessory.directories {
-        let make = words::make_directory(accessory, mount);
-        steps.extend(
-            make.into_iter()
-                .map(|cmd| Step::run("making a directory", cmd).debug()),
-        );
-    }
     for (file, local) in accessory.files.iter().zip(files) {
-        steps.push(
-            Step::run(
-                "making a directory",
-                words::make_file_directory(accessory, file),
-            )
-            .debug(),
-        );
+        let make = words::make_file_directory(accessory, file);
+        steps.push(Step::run("making a directory", make).debug());
+        let content = local.content.clone();
         steps.push(Step::upload(words::file_upload(
-            accessory,
-            file,
-            local.mode,
-            local.content.clone(),
+            accessory, file, local.mode, content,
         )));
         let permissions = words::set_permissions(accessory, file);
         steps.extend(
@@ -275,4 +381,15 @@ fn behind_proxy(context: &Context<'_>, accessory: &Accessory) -> Vec<Step> {
         Step::capture("finding the container", "dhow_accessory", find).debug(),
         Step::run("telling the proxy", deploy),
     ]
+}
+
+/// The same for a container that may have been stopped on purpose.
+fn if_it_runs(step: Step) -> Step {
+    match step.action {
+        Action::Run(cmd) => Step {
+            action: Action::Run(Cmd::new("[ -z \"$dhow_accessory\" ]").or(cmd)),
+            ..step
+        },
+        _ => step,
+    }
 }

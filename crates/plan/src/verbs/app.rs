@@ -137,7 +137,7 @@ pub fn exec_new(
         let image = context.config().absolute_image(version);
         let mut ensured = context.ensure_image(&context.config().registry, &image)?;
         for role in context.targets.roles_on(host) {
-            let mut steps = std::mem::take(&mut ensured);
+            let mut steps = std::mem::take(&mut ensured.steps);
             let entry = Entry::ExecutedInApp {
                 command,
                 version,
@@ -148,7 +148,9 @@ pub fn exec_new(
             let hex = context.random.hex(6);
             let run = app::exec_new(config, role, host, version, &hex, options, command);
             steps.push(Step::run("running the command in a new container", run).block("App Host"));
-            tracks.push(Track::new(host, Some(&role.name), steps));
+            let mut track = Track::new(host, Some(&role.name), steps);
+            track.on_failure = std::mem::take(&mut ensured.on_failure);
+            tracks.push(track);
         }
     }
     Ok(vec![Stage::hosts("exec", tracks)])
@@ -180,34 +182,65 @@ pub fn exec_existing(
 pub fn before_interactive(context: &Context<'_>, version: &str) -> Result<Vec<Stage>, PlanError> {
     let host = context.targets.primary_host;
     let image = context.config().absolute_image(version);
-    let mut steps = context.ensure_image(&context.config().registry, &image)?;
+    let image = context.ensure_image(&context.config().registry, &image)?;
+    let mut track = Track::new(host, None, image.steps);
+    track.on_failure = image.on_failure;
     if let Some(role) = context.targets.roles_on(host).first() {
-        steps.extend(env_file(context, role, host)?);
+        track.steps.extend(env_file(context, role, host)?);
     }
-    Ok(vec![Stage::hosts(
-        "prepare",
-        vec![Track::new(host, None, steps)],
-    )])
+    Ok(vec![Stage::hosts("prepare", vec![track])])
 }
 
 /// `app remove`: stop, containers, images, directories.
 pub fn remove(context: &Context<'_>, facts: &Facts) -> Vec<Stage> {
-    let config = context.config();
     let mut stages = stop(context, facts);
-    stages.extend(roles(context, "remove", true, |_, role| {
+    stages.extend(remove_containers(context));
+    stages.extend(remove_images(context));
+    stages.extend(remove_directories(context));
+    stages
+}
+
+/// `app remove_container VERSION`
+pub fn remove_container(context: &Context<'_>, version: &str) -> Vec<Stage> {
+    let config = context.config();
+    roles(context, "remove", true, |_, role| {
+        vec![
+            context.audit(&Entry::RemovedAppContainer { version }, Some(role)),
+            Step::run(
+                "removing the container",
+                app::remove_container(config, role, version),
+            ),
+        ]
+    })
+}
+
+/// `app remove_containers`: those that do not run.
+pub fn remove_containers(context: &Context<'_>) -> Vec<Stage> {
+    let config = context.config();
+    roles(context, "remove", true, |_, role| {
         vec![
             context.audit(&Entry::RemovedAppContainers, Some(role)),
             Step::run("removing containers", app::remove_containers(config, role)),
         ]
-    }));
-    let path = dhow_commands::paths::app(config);
-    stages.extend(hosts(context, "remove", |host| {
-        if !context.targets.whole(host) {
-            return Vec::new();
-        }
+    })
+}
+
+/// `app remove_images`, on hosts all of whose roles take part.
+pub fn remove_images(context: &Context<'_>) -> Vec<Stage> {
+    whole_hosts(context, || {
         vec![
             context.audit(&Entry::RemovedAppImages, None),
-            Step::run("removing images", app::remove_images(config)),
+            Step::run("removing images", app::remove_images(context.config())),
+        ]
+    })
+}
+
+/// `app remove_app_directories`, on hosts all of whose roles take part.
+pub fn remove_directories(context: &Context<'_>) -> Vec<Stage> {
+    let config = context.config();
+    let path = dhow_commands::paths::app(config);
+    whole_hosts(context, || {
+        vec![
             Step::run(
                 "removing the app's directory",
                 app::remove_app_directory(config),
@@ -221,8 +254,26 @@ pub fn remove(context: &Context<'_>, facts: &Facts) -> Vec<Stage> {
             .debug()
             .tolerated(),
         ]
-    }));
-    stages
+    })
+}
+
+/// `app live`: the end of maintenance, in roles behind the proxy.
+pub fn live(context: &Context<'_>) -> Vec<Stage> {
+    let config = context.config();
+    proxied(context, "live", |role| {
+        let resume = proxy::resume(&config.container_prefix(role));
+        Step::run("sending requests to the app again", resume)
+    })
+}
+
+/// `app maintenance`: the proxy answers in place of roles behind it, once requests under way have had `drain` seconds.
+pub fn maintenance(context: &Context<'_>, drain: Option<i64>, message: Option<&str>) -> Vec<Stage> {
+    let config = context.config();
+    let drain = drain.unwrap_or(config.drain_timeout);
+    proxied(context, "maintenance", |role| {
+        let stop = proxy::stop(&config.container_prefix(role), drain, message);
+        Step::run("answering in place of the app", stop)
+    })
 }
 
 /// The role's env file, which a container needs even if the role was never booted here.
@@ -259,6 +310,33 @@ fn roles(
             parallel_roles,
         },
     }]
+}
+
+fn proxied(context: &Context<'_>, name: &str, step: impl Fn(&Role) -> Step) -> Vec<Stage> {
+    let mut stages = roles(context, name, true, |_, role| {
+        let step = role.runs_proxy().then(|| step(role));
+        step.into_iter().collect()
+    });
+    drop_idle(&mut stages);
+    stages
+}
+
+fn whole_hosts(context: &Context<'_>, steps: impl Fn() -> Vec<Step>) -> Vec<Stage> {
+    let mut stages = hosts(context, "remove", |host| {
+        let whole = context.targets.whole(host);
+        whole.then(&steps).unwrap_or_default()
+    });
+    drop_idle(&mut stages);
+    stages
+}
+
+/// Tracks without steps go.
+fn drop_idle(stages: &mut [Stage]) {
+    for stage in stages {
+        if let Work::Hosts { tracks, .. } = &mut stage.work {
+            tracks.retain(|track| !track.steps.is_empty());
+        }
+    }
 }
 
 fn hosts(context: &Context<'_>, name: &str, steps: impl Fn(&str) -> Vec<Step>) -> Vec<Stage> {

@@ -75,7 +75,10 @@ pub(crate) fn prepare(
                 let prefix = config.container_prefix(role);
                 let old = seen.current(config, role).map(|c| c.version(&prefix));
                 let sync = assets::sync(config, role, version, old.map(Into::into));
-                steps.extend(sync.map(|sync| Step::run("bridging assets", sync)));
+                // Some versions of `cp -n` fail where a file is there already, as after a deploy that was cut off.
+                steps.extend(
+                    sync.map(|sync| Step::run("bridging assets", sync).tolerating("not replacing")),
+                );
             }
             if let Some(Ssl::Custom {
                 certificate_pem,
@@ -118,11 +121,11 @@ pub(crate) fn groups(context: &Context<'_>, facts: &Facts) -> Result<Vec<Stage>,
         for host in group {
             for role in context.targets.roles_on(host) {
                 let mut track = boot_one(context, seen(facts, host), host, role)?;
-                if let Some(primary) = gatekeeper {
+                if let Some(primary) = gatekeeper.filter(|_| !decided) {
                     let gate = Gate(primary.name.clone());
                     if role.name == primary.name {
                         track.opens = Some(gate);
-                    } else if !decided {
+                    } else {
                         track.waits_for = Some(gate);
                     }
                 }
@@ -253,32 +256,38 @@ fn boot_one(
     }
 
     let mut track = Track::new(host, Some(&role.name), steps);
-    track.on_failure = evidence(context, role, &name);
+    track.on_failure = evidence(context, role);
     Ok(track)
 }
 
 /// What a person wants to see when a container does not come up; then it is stopped, so that nothing half-started stays. A container
 /// that the proxy has switched to after all (its answer was lost, not its work) is left alone.
-fn evidence(context: &Context<'_>, role: &Role, name: &str) -> Vec<Step> {
+///
+/// All of this is about the container that this track has started, by its id: before there is one, its name may still be that of
+/// the container that serves.
+fn evidence(context: &Context<'_>, role: &Role) -> Vec<Step> {
+    let about = |command: &str| Cmd::new(format!("[ -z \"${ID}\" ] || {command} \"${ID}\" 2>&1"));
     let state = "docker inspect --format '{{.State.Status}}, exit code {{.State.ExitCode}}{{if .State.OOMKilled}}, killed for want of memory{{end}}{{if .State.Error}}, {{.State.Error}}{{end}}{{if .RestartCount}}, restarted {{.RestartCount}} times{{end}}'";
     let health = "docker inspect --format '{{if .State.Health}}{{json .State.Health}}{{end}}'";
-    let mut stop = stop(context, role, &[name.to_owned()]);
+    let mut stop = stop(context, role, &[format!("\"${ID}\"")]);
     if role.runs_proxy() {
-        let serves = format!(
-            "docker exec kamal-proxy kamal-proxy list 2>/dev/null | grep -qF \"$(printf %.12s \"${{{ID}:-none}}\")\" && echo 'the proxy serves from it: left running'"
-        );
-        stop = Cmd::new(serves).or(stop);
+        stop = unless_served(&format!("$(printf %.12s \"${ID}\")"), stop);
     }
+    let stop = Cmd::new(format!("[ -z \"${ID}\" ]")).or(stop);
     vec![
-        Step::run(
-            "container log",
-            Cmd::new(format!("docker logs --timestamps --tail 40 {name} 2>&1")),
-        )
-        .debug(),
-        Step::run("container state", Cmd::new(format!("{state} {name}"))).debug(),
-        Step::run("container health", Cmd::new(format!("{health} {name}"))).debug(),
+        Step::run("container log", about("docker logs --timestamps --tail 40")).debug(),
+        Step::run("container state", about(state)).debug(),
+        Step::run("container health", about(health)).debug(),
         Step::run("stopping the new container", stop),
     ]
+}
+
+/// `command`, unless the proxy sends requests to a container; `id` is its short id, as text that may stand in double quotes.
+pub(crate) fn unless_served(id: &str, command: Cmd) -> Cmd {
+    let serves = format!(
+        "docker exec kamal-proxy kamal-proxy list 2>/dev/null | grep -qF \"{id}\" && echo 'the proxy serves from it: left running'"
+    );
+    Cmd::new(serves).or(command)
 }
 
 /// Waits on the host, not by asking again and again from afar: `healthy` counts at once, `running` after the readiness delay.

@@ -2,14 +2,17 @@
 
 use dhow_commands::audit;
 
-use super::{app, proxy};
+use super::{accessory, app, proxy};
 use crate::context::Context;
 use crate::step::{Stage, Step, Track};
 
-/// `details`: the proxy's containers, then the app's.
+/// `details`: the proxy's containers, the app's, the accessories'.
 pub fn details(context: &Context<'_>) -> Vec<Stage> {
     let mut stages = proxy::details(context);
     stages.extend(app::details(context));
+    for settings in &context.config().accessories {
+        stages.extend(accessory::details(context, settings));
+    }
     stages
 }
 

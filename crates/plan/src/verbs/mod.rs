@@ -13,3 +13,7 @@ pub mod registry;
 pub mod remove;
 pub mod rollback;
 pub mod server;
+pub mod stale;
+pub mod upgrade;
+
+mod replace;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use dhow_commands::audit::Entry;
-use dhow_commands::proxy::ProxyImage;
+use dhow_commands::proxy::{BootConfig, BootFile, InvalidBindAddress, ProxyImage};
 use dhow_commands::{LogOptions, docker, proxy};
+use dhow_config::Config;
 use dhow_text::shell::Cmd;
 
 use super::boot::seen;
+use super::replace::{fresh, replace};
 use crate::context::{Context, Facts, PlanError};
-use crate::facts::HostFacts;
+use crate::facts::{Container, HostFacts};
 use crate::step::{Stage, Step, Track};
 
 /// dhow's own proxy image, for hosts that lack it: what `docker load` reads, per machine type (`uname -m`).
@@ -27,15 +29,11 @@ pub fn boot(
     facts: &Facts,
     archive: Option<&ProxyArchive>,
 ) -> Result<Vec<Stage>, PlanError> {
-    let mut tracks = Vec::new();
-    for host in &context.targets.hosts {
-        tracks.push(Track::new(
-            host,
-            None,
-            boot_steps(context, facts, host, archive)?,
-        ));
-    }
-    Ok(vec![Stage::hosts("proxy", tracks)])
+    let hosts = context.targets.hosts.iter();
+    let tracks: Result<Vec<Track>, PlanError> = hosts
+        .map(|host| boot_one(context, facts, host, archive))
+        .collect();
+    Ok(vec![Stage::hosts("proxy", tracks?)])
 }
 
 /// Whether [`boot`] would load dhow's own proxy image onto a host.
@@ -63,24 +61,26 @@ pub fn dhow_image() -> String {
     )
 }
 
-pub(crate) fn boot_steps(
+fn boot_one(
     context: &Context<'_>,
     facts: &Facts,
     host: &str,
     archive: Option<&ProxyArchive>,
-) -> Result<Vec<Step>, PlanError> {
+) -> Result<Track, PlanError> {
     let seen = seen(facts, host);
-    let mut steps = Vec::new();
-    let networked = seen.proxy.as_ref().is_some_and(|p| p.running) || !seen.containers.is_empty();
+    let mut track = Track::new(host, None, Vec::new());
+    // Only what runs keeps a network from being removed.
+    let networked = seen.proxy.as_ref().is_some_and(|proxy| proxy.running)
+        || seen.containers.iter().any(Container::is_up);
     if !networked {
-        steps.push(network());
+        track.steps.push(network());
     }
     if !context.targets.proxy_hosts().contains(&host) {
-        return Ok(steps);
+        return Ok(track);
     }
     match &seen.proxy {
-        Some(running) => {
-            let tag = running.image.rsplit(':').next().unwrap_or("");
+        Some(proxy) => {
+            let tag = proxy.image.rsplit(':').next().unwrap_or("");
             if proxy::is_too_old(tag) {
                 return Err(PlanError::ProxyTooOld {
                     host: host.to_owned(),
@@ -88,16 +88,37 @@ pub(crate) fn boot_steps(
                     least: "0.9.2",
                 });
             }
-            if !running.running {
-                steps.push(Step::run("starting the proxy", proxy::start()));
+            if !proxy.running {
+                let start = Step::run("starting the proxy", proxy::start());
+                track.steps.push(start);
             }
         }
-        None => steps.extend(run_steps(context, seen, host, archive)),
+        None => {
+            prepare(context, seen, archive, &mut track)?;
+            let run = fresh(proxy::CONTAINER, &run_command(context, host));
+            track.steps.push(Step::run("starting the proxy", run));
+        }
     }
-    Ok(steps)
+    Ok(track)
 }
 
-/// `proxy reboot`: another container in the old one's place, all hosts at once or one by one.
+/// Whether an image is dhow's own proxy of an earlier version than this dhow's.
+pub fn is_older_dhow(image: &str) -> bool {
+    let own = ProxyImage::DHOW;
+    let numbers = |tag: &str| -> Option<Vec<u64>> {
+        let numbers = tag.strip_prefix('v')?.split('.').map(str::parse);
+        numbers.collect::<Result<_, _>>().ok()
+    };
+    let tag = image.strip_prefix(own.repository);
+    let tag = tag.and_then(|rest| rest.strip_prefix(':'));
+    match (tag.and_then(numbers), numbers(own.version)) {
+        (Some(theirs), Some(ours)) => theirs < ours,
+        _ => false,
+    }
+}
+
+/// `proxy reboot`: another container in the old one's place, all hosts at once or one by one. Should it not start, the old one comes
+/// back.
 pub fn reboot(
     context: &Context<'_>,
     facts: &Facts,
@@ -109,23 +130,16 @@ pub fn reboot(
     let mut stages = Vec::new();
     for group in hosts.chunks(size) {
         stages.extend(context.hook("pre-proxy-reboot", Some(group)));
-        let tracks = group.iter().map(|host| {
-            let seen = seen(facts, host);
-            let mut steps = vec![context.audit(&Entry::RebootedProxy, None)];
-            // The image goes first: a transfer that fails must not leave a host without a proxy.
-            let (load, run): (Vec<Step>, Vec<Step>) = run_steps(context, seen, host, archive)
-                .into_iter()
-                .partition(|step| matches!(step.action, crate::step::Action::Feed { .. }));
-            steps.extend(load);
-            steps.push(Step::run("stopping the proxy", proxy::stop_container()).tolerated());
-            steps.push(Step::run(
-                "removing the proxy's container",
-                proxy::remove_container(),
-            ));
-            steps.extend(run);
-            Track::new(host, None, steps)
-        });
-        stages.push(Stage::hosts("proxy", tracks.collect()));
+        let mut tracks = Vec::new();
+        for host in group {
+            let mut track = Track::new(host, None, Vec::new());
+            track.steps.push(context.audit(&Entry::RebootedProxy, None));
+            prepare(context, seen(facts, host), archive, &mut track)?;
+            let run = replace(proxy::CONTAINER, &run_command(context, host));
+            track.steps.push(Step::run("replacing the proxy", run));
+            tracks.push(track);
+        }
+        stages.push(Stage::hosts("proxy", tracks));
         stages.extend(context.hook("post-proxy-reboot", Some(group)));
     }
     Ok(stages)
@@ -189,16 +203,71 @@ pub fn count_apps(context: &Context<'_>) -> Vec<Track> {
 
 /// `proxy remove`: container, image and directory.
 pub fn remove(context: &Context<'_>) -> Vec<Stage> {
+    let mut stages = stop(context);
+    stages.extend(remove_container(context));
+    stages.extend(remove_image(context));
+    stages.extend(remove_directory(context));
+    stages
+}
+
+/// `proxy remove_container`
+pub fn remove_container(context: &Context<'_>) -> Vec<Stage> {
     each(context, "remove", || {
         vec![
-            context.audit(&Entry::StoppedProxy, None),
-            Step::run("stopping the proxy", proxy::stop_container()).tolerated(),
             context.audit(&Entry::RemovedProxyContainer, None),
             Step::run("removing the proxy's container", proxy::remove_container()),
+        ]
+    })
+}
+
+/// `proxy remove_image`
+pub fn remove_image(context: &Context<'_>) -> Vec<Stage> {
+    each(context, "remove", || {
+        vec![
             context.audit(&Entry::RemovedProxyImage, None),
             Step::run("removing the proxy's image", proxy::remove_image()),
-            Step::run("removing the proxy's directory", proxy::remove_directory()).tolerated(),
         ]
+    })
+}
+
+/// `proxy remove_proxy_directory`
+pub fn remove_directory(context: &Context<'_>) -> Vec<Stage> {
+    each(context, "remove", || {
+        vec![Step::run("removing the proxy's directory", proxy::remove_directory()).tolerated()]
+    })
+}
+
+/// `proxy boot_config set`
+pub fn set_boot_config(
+    context: &Context<'_>,
+    settings: &BootConfig,
+) -> Result<Vec<Stage>, InvalidBindAddress> {
+    let files = settings.files()?;
+    Ok(each(context, "boot config", || {
+        let make = Step::run("making the proxy's directory", proxy::make_directory());
+        let files = files.iter().map(|file| match file {
+            BootFile::Write(upload) => Step::upload(upload.clone()),
+            BootFile::Remove(remove) => Step::run("removing a setting", remove.clone()).tolerated(),
+        });
+        std::iter::once(make.debug()).chain(files).collect()
+    }))
+}
+
+/// `proxy boot_config get`: the answer of each host is its step's output.
+pub fn boot_config(context: &Context<'_>) -> Vec<Stage> {
+    each(context, "boot config", || {
+        let read = proxy::boot_config(ProxyImage::DHOW);
+        vec![Step::run("reading the proxy's settings", read).debug()]
+    })
+}
+
+/// `proxy boot_config reset`
+pub fn reset_boot_config(context: &Context<'_>) -> Vec<Stage> {
+    each(context, "boot config", || {
+        let remove = proxy::reset_boot_config().into_iter();
+        remove
+            .map(|cmd| Step::run("removing a setting", cmd).tolerated())
+            .collect()
     })
 }
 
@@ -209,32 +278,54 @@ pub(crate) fn network() -> Step {
         .tolerating("already exists")
 }
 
-fn run_steps(
+/// The image onto the host, and the place for settings: everything that can fail without harm.
+fn prepare(
     context: &Context<'_>,
     seen: &HostFacts,
-    host: &str,
     archive: Option<&ProxyArchive>,
-) -> Vec<Step> {
-    let mut steps = Vec::new();
+    track: &mut Track,
+) -> Result<(), PlanError> {
+    let host = track.host.as_str();
     if let Some(archive) = archive
         && (lacks_image(context, seen, host) || outdated(context, seen, host, archive))
     {
-        steps.push(Step::feed(
+        track.steps.push(Step::feed(
             "loading the proxy's image",
             Cmd::docker("load --quiet"),
             Arc::clone(&archive.content),
         ));
     }
-    steps.push(
-        Step::run(
-            "making room for proxy settings",
-            proxy::make_apps_config_directory(),
-        )
-        .debug(),
-    );
-    let run = proxy::run(context.config().proxy_run(host), ProxyImage::DHOW);
-    steps.push(Step::run("starting the proxy", run));
-    steps
+    if let Some(image) = private_image(context, host) {
+        let ensured = context.ensure_image(&context.config().registry, &image)?;
+        track.steps.extend(ensured.steps);
+        track.on_failure.extend(ensured.on_failure);
+    }
+    let make = proxy::make_apps_config_directory();
+    let step = Step::run("making room for proxy settings", make);
+    track.steps.push(step.debug());
+    Ok(())
+}
+
+/// The image that a host's `proxy.run` takes from the registry that the app's image comes from, and which may want a login.
+fn private_image(context: &Context<'_>, host: &str) -> Option<String> {
+    let run = context.config().proxy_run(host)?;
+    let server = run.registry.as_deref()?;
+    let image = proxy::run_image(run, ProxyImage::DHOW);
+    (context.config().registry.server.as_deref() == Some(server)).then_some(image)
+}
+
+/// Whether [`boot`] and [`reboot`] may need the registry's credentials.
+pub fn needs_registry(config: &Config) -> bool {
+    let same = |server: &str| config.registry.server.as_deref() == Some(server);
+    config
+        .proxy_hosts()
+        .into_iter()
+        .filter_map(|host| config.proxy_run(host)?.registry.as_deref())
+        .any(same)
+}
+
+fn run_command(context: &Context<'_>, host: &str) -> Cmd {
+    proxy::run(context.config().proxy_run(host), ProxyImage::DHOW)
 }
 
 /// Whether the host's image of dhow's proxy is another build than the archive's.

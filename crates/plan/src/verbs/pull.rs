@@ -7,8 +7,13 @@ use crate::context::{Context, Facts, Login, PlanError};
 use crate::step::{Stage, Step, Track};
 
 /// The image onto all app hosts; first onto one host per registry mirror, where there are mirrors.
+///
+/// A registry on the deployer's machine can't be reached from hosts; those that have the image already need none.
 pub fn pull(context: &Context<'_>, facts: &Facts) -> Result<Vec<Stage>, PlanError> {
     let hosts = context.targets.app_hosts();
+    if context.config().registry.is_local() {
+        return delivered(context, facts, &hosts);
+    }
     let seeds = seeds(&hosts, facts);
     let rest: Vec<&str> = hosts
         .iter()
@@ -75,6 +80,28 @@ fn tracks(context: &Context<'_>, hosts: &[&str]) -> Result<Vec<Track>, PlanError
             track
         })
         .collect())
+}
+
+/// Nothing to do, if the image is there.
+fn delivered(
+    context: &Context<'_>,
+    facts: &Facts,
+    hosts: &[&str],
+) -> Result<Vec<Stage>, PlanError> {
+    let image = context.config().absolute_image(&context.version);
+    let has = |host: &str| facts.get(host).is_some_and(|f| f.image(&image).is_some());
+    let missing: Vec<String> = hosts
+        .iter()
+        .filter(|host| !has(host))
+        .map(|host| (*host).to_owned())
+        .collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    Err(PlanError::Undelivered {
+        image,
+        hosts: missing,
+    })
 }
 
 /// The first host of each distinct mirror.

@@ -1,9 +1,10 @@
-//! `registry …` on hosts: logins that stay, because they were asked for by name.
+//! `registry …`: logins that stay, because they were asked for by name, and the registry on the deployer's machine.
 
 use dhow_commands::registry;
+use dhow_text::shell::Cmd;
 
 use crate::context::{Context, PlanError};
-use crate::step::{LocalStep, Stage, Step, Track};
+use crate::step::{LocalStep, Stage, Step, Tolerate, Track};
 
 /// Which sides take part.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +13,26 @@ pub struct Sides {
     pub skip_local: bool,
     /// `-R`
     pub skip_remote: bool,
+}
+
+/// `registry setup`: a login, or the start of the local registry.
+pub fn setup(context: &Context<'_>, sides: Sides) -> Result<Vec<Stage>, PlanError> {
+    let Some(port) = context.config().registry.local_port() else {
+        return login(context, sides);
+    };
+    let start = registry::start_local(port);
+    let start = local("starting the local registry", &start, Tolerate::Nothing);
+    Ok(on_this_side(sides, start))
+}
+
+/// `registry remove`: a logout, or the end of the local registry.
+pub fn remove(context: &Context<'_>, sides: Sides) -> Vec<Stage> {
+    if !context.config().registry.is_local() {
+        return logout(context, sides);
+    }
+    let remove = registry::remove_local();
+    let remove = local("removing the local registry", &remove, Tolerate::Anything);
+    on_this_side(sides, remove)
 }
 
 /// `registry login`
@@ -23,64 +44,48 @@ pub fn login(context: &Context<'_>, sides: Sides) -> Result<Vec<Stage>, PlanErro
     let Some(cmd) = registry::login(settings, &username, &password) else {
         return Ok(Vec::new());
     };
-    let mut stages = Vec::new();
-    if !sides.skip_local {
-        stages.push(Stage::local(
-            "login",
-            vec![LocalStep::Run {
-                loud: false,
-                title: "logging in to the registry".to_owned(),
-                argv: vec!["sh".to_owned(), "-c".to_owned(), cmd.real()],
-                env: Vec::new(),
-                stdin: cmd.input().cloned(),
-                directory: None,
-                tolerate: crate::step::Tolerate::Nothing,
-            }],
-        ));
-    }
-    if !sides.skip_remote {
-        stages.push(everywhere(
-            context,
-            "login",
-            &Step::run("logging in to the registry", cmd),
-        ));
-    }
-    Ok(stages)
+    Ok(on_both_sides(
+        context,
+        sides,
+        "logging in to the registry",
+        &cmd,
+    ))
 }
 
 /// `registry logout`
 pub fn logout(context: &Context<'_>, sides: Sides) -> Vec<Stage> {
     let cmd = registry::logout(&context.config().registry);
-    let mut stages = Vec::new();
-    if !sides.skip_local {
-        stages.push(Stage::local(
-            "logout",
-            vec![LocalStep::Run {
-                loud: false,
-                title: "logging out of the registry".to_owned(),
-                argv: vec!["sh".to_owned(), "-c".to_owned(), cmd.real()],
-                env: Vec::new(),
-                stdin: None,
-                directory: None,
-                tolerate: crate::step::Tolerate::Nothing,
-            }],
-        ));
-    }
+    on_both_sides(context, sides, "logging out of the registry", &cmd)
+}
+
+fn on_both_sides(context: &Context<'_>, sides: Sides, title: &str, cmd: &Cmd) -> Vec<Stage> {
+    let mut stages = on_this_side(sides, local(title, cmd, Tolerate::Nothing));
     if !sides.skip_remote {
-        stages.push(everywhere(
-            context,
-            "logout",
-            &Step::run("logging out of the registry", cmd),
-        ));
+        let hosts = &context.targets.hosts;
+        let step = Step::run(title, cmd.clone());
+        let tracks = hosts
+            .iter()
+            .map(|host| Track::new(host, None, vec![step.clone()]));
+        stages.push(Stage::hosts("registry", tracks.collect()));
     }
     stages
 }
 
-fn everywhere(context: &Context<'_>, name: &str, step: &Step) -> Stage {
-    let hosts = &context.targets.hosts;
-    let tracks = hosts
-        .iter()
-        .map(|host| Track::new(host, None, vec![step.clone()]))
-        .collect();
-    Stage::hosts(name, tracks)
+fn on_this_side(sides: Sides, step: LocalStep) -> Vec<Stage> {
+    if sides.skip_local {
+        return Vec::new();
+    }
+    vec![Stage::local("registry", vec![step])]
+}
+
+fn local(title: &str, cmd: &Cmd, tolerate: Tolerate) -> LocalStep {
+    LocalStep::Run {
+        loud: false,
+        title: title.to_owned(),
+        argv: vec!["sh".to_owned(), "-c".to_owned(), cmd.real()],
+        env: Vec::new(),
+        stdin: cmd.input().cloned(),
+        directory: None,
+        tolerate,
+    }
 }

@@ -1,11 +1,11 @@
 //! `remove`: everything that dhow put on the hosts.
 
 use super::registry::{self, Sides};
-use super::{app, proxy};
+use super::{accessory, app, proxy};
 use crate::context::{Context, Facts};
 use crate::step::Stage;
 
-/// App, then the proxy unless other apps use it (`apps_elsewhere`), then the registry session.
+/// App, then the proxy unless other apps use it (`apps_elsewhere`), accessories, and the registry session.
 pub fn remove(context: &Context<'_>, facts: &Facts, apps_elsewhere: bool) -> Vec<Stage> {
     let mut stages = app::remove(context, facts);
     stages.extend(after_app(context, apps_elsewhere));
@@ -18,14 +18,13 @@ pub fn after_app(context: &Context<'_>, apps_elsewhere: bool) -> Vec<Stage> {
     if !apps_elsewhere {
         stages.extend(proxy::remove(context));
     }
-    if !context.config().registry.is_local() {
-        stages.extend(registry::logout(
-            context,
-            Sides {
-                skip_local: true,
-                skip_remote: false,
-            },
-        ));
+    for settings in &context.config().accessories {
+        stages.extend(accessory::remove(context, settings));
     }
+    let hosts_only = Sides {
+        skip_local: true,
+        skip_remote: false,
+    };
+    stages.extend(registry::remove(context, hosts_only));
     stages
 }

@@ -2,13 +2,18 @@
 
 use dhow_text::shell::{Cmd, single_quote};
 
-use super::boot;
+use super::boot::{self, ErrorPage};
 use crate::context::{Context, Facts, PlanError};
 use crate::facts::HostFacts;
 use crate::step::{Plan, Stage, Step};
 
-/// Everything between taking the lock and giving it back.
-pub fn rollback(context: &Context<'_>, facts: &Facts) -> Result<Plan, PlanError> {
+/// Everything between taking the lock and giving it back. `pages` are those of `error_pages_path`: the proxy wants them below the
+/// version's name, where a later deploy has removed them.
+pub fn rollback(
+    context: &Context<'_>,
+    facts: &Facts,
+    pages: &[ErrorPage],
+) -> Result<Plan, PlanError> {
     let missing = missing(context, facts, &context.version);
     if !missing.is_empty() {
         return Err(PlanError::NoSuchVersion {
@@ -17,7 +22,7 @@ pub fn rollback(context: &Context<'_>, facts: &Facts) -> Result<Plan, PlanError>
         });
     }
     let mut stages: Vec<Stage> = context.hook("pre-deploy", None).into_iter().collect();
-    let prepared = boot::prepare(context, facts, &[])?;
+    let prepared = boot::prepare(context, facts, pages)?;
     if prepared.iter().any(|track| !track.steps.is_empty()) {
         stages.push(Stage::hosts("assets", prepared));
     }
