@@ -83,6 +83,8 @@ fn hint(command: &str, output: &str) -> Option<String> {
         "build the image with dhow (or with `--label service=…`): the label tells which images on a host may be pruned"
     } else if says("target failed to become healthy") {
         "the new version did not answer its health check in time; the old version goes on serving. Look at the container's log, and at `proxy.app_port` and `proxy.healthcheck.path`"
+    } else if says("host settings conflict with another service") {
+        "another app on this host answers for the same names: give each app its own `proxy.host`, or remove the other one (`kamal-proxy list` in the proxy's container shows who has what)"
     } else if says("address already in use") || says("port is already allocated") {
         "another program holds the port on this host: stop it, or choose other ports under `proxy.run`"
     } else if says("No space left on device") || says("no space left on device") {
