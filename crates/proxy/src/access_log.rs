@@ -133,8 +133,8 @@ fn write_attributes(out: &mut Vec<u8>, exchange: &Exchange, nanos: u64) {
         uri.query().unwrap_or_default().as_bytes(),
     );
 
-    if let (Some(service), Some(_)) = (service, target) {
-        let rules = &service.service.active.rules;
+    if let Some(target) = target {
+        let rules = &target.rules;
         for logged in &rules.log_request {
             joined(out, &logged.key, headers, &logged.name);
         }
@@ -155,13 +155,14 @@ fn write_attributes(out: &mut Vec<u8>, exchange: &Exchange, nanos: u64) {
 
 fn remote_address(exchange: &Exchange) -> &[u8] {
     let headers = &exchange.parts.headers;
-    let stand_in = exchange
-        .service
-        .as_ref()
-        .and_then(|service| service.service.client_ip_header.as_ref())
+    let service = exchange.service.as_ref().map(|local| &local.service);
+    let stand_in = service
+        .and_then(|service| service.client_ip_header.as_ref())
         .and_then(|name| headers.get(name));
+    // What clients claim counts only where something in front is known to have checked it.
+    let trusted = service.is_some_and(|service| service.target_options.forward_headers);
     let given = stand_in
-        .or_else(|| headers.get("x-forwarded-for"))
+        .or_else(|| headers.get("x-forwarded-for").filter(|_| trusted))
         .filter(|value| !value.is_empty());
     given.map_or(exchange.client.peer_ip.as_bytes(), |value| value.as_bytes())
 }

@@ -1,4 +1,5 @@
-//! The targets of one slot of a service, and who gets the next request: round robin over those that are healthy.
+//! The targets of one slot of a service, and who gets the next request: round robin over those that are healthy,
+//! writers and readers each among themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,26 +12,39 @@ use crate::target::Target;
 /// Targets that were deployed together, with the options they were deployed with.
 #[derive(Debug)]
 pub(crate) struct TargetSet {
-    /// Writers, in the order given.
+    /// Writers, then readers, in the order given.
     pub(crate) targets: Vec<Arc<Target>>,
     /// How they are talked to.
-    pub(crate) rules: TargetRules,
-    turn: AtomicUsize,
+    pub(crate) rules: Arc<TargetRules>,
+    writers: usize,
+    writer_turn: AtomicUsize,
+    reader_turn: AtomicUsize,
+}
+
+/// What a request does, which decides where it may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Readers may take it.
+    Read,
+    /// Only writers may.
+    Write,
 }
 
 impl TargetSet {
-    /// A set of new targets, all `healthy` or none.
+    /// A set of new targets (writers and readers), all `healthy` or none.
     ///
     /// # Errors
     /// The first address that is none.
     pub(crate) fn new(
-        addresses: &[String],
+        writers: &[String],
+        readers: &[String],
         rules: TargetRules,
         healthy: bool,
         cores: usize,
     ) -> Result<Self, InvalidTarget> {
-        let targets = addresses
+        let targets = writers
             .iter()
+            .chain(readers)
             .map(|address| {
                 Ok(Arc::new(Target::new(
                     TargetAddress::parse(address)?,
@@ -41,37 +55,44 @@ impl TargetSet {
             .collect::<Result<_, InvalidTarget>>()?;
         Ok(Self {
             targets,
-            rules,
-            turn: AtomicUsize::new(0),
+            rules: Arc::new(rules),
+            writers: writers.len(),
+            writer_turn: AtomicUsize::new(0),
+            reader_turn: AtomicUsize::new(0),
         })
     }
 
-    /// The place in [`Self::targets`] of the one whose turn it is; `None` when none is healthy.
-    pub(crate) fn pick(&self) -> Option<usize> {
-        if let [only] = self.targets.as_slice() {
+    /// The place in [`Self::targets`] of the one whose turn it is; `None` when none is healthy. Reads go to
+    /// writers when no reader is healthy.
+    pub(crate) fn pick(&self, role: Role) -> Option<usize> {
+        if let [only] = self.targets.as_slice()
+            && self.writers == 1
+        {
             return only.is_healthy().then_some(0);
         }
-        let healthy = || {
-            self.targets
-                .iter()
-                .enumerate()
-                .filter(|(_, target)| target.is_healthy())
-        };
-        let count = healthy().count();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        // Health may change between the two passes; the first healthy one does then.
-        let (place, _) = healthy()
-            .nth(turn.checked_rem(count)?)
-            .or_else(|| healthy().next())?;
-        Some(place)
+        let (writers, readers) = self.targets.split_at_checked(self.writers)?;
+        let reader = (role == Role::Read)
+            .then(|| next(readers, &self.reader_turn))
+            .flatten();
+        match reader {
+            Some(place) => Some(self.writers + place),
+            None => next(writers, &self.writer_turn),
+        }
     }
 
-    /// Addresses as they were given.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        self.targets
-            .iter()
-            .map(|target| target.address.to_string())
-            .collect()
+    /// There are targets for reads alone.
+    pub(crate) fn has_readers(&self) -> bool {
+        self.targets.len() > self.writers
+    }
+
+    /// Addresses of the writers as they were given.
+    pub(crate) fn writers(&self) -> Vec<String> {
+        addresses(self.targets.get(..self.writers))
+    }
+
+    /// Addresses of the readers as they were given.
+    pub(crate) fn readers(&self) -> Vec<String> {
+        addresses(self.targets.get(self.writers..))
     }
 
     /// Every target is healthy at this moment.
@@ -85,41 +106,98 @@ impl TargetSet {
     }
 }
 
+fn next(targets: &[Arc<Target>], turn: &AtomicUsize) -> Option<usize> {
+    let healthy = || {
+        targets
+            .iter()
+            .enumerate()
+            .filter(|(_, target)| target.is_healthy())
+    };
+    let count = healthy().count();
+    if count == 0 {
+        return None;
+    }
+    let turn = turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    // Health may change between the two passes; the first healthy one does then.
+    let (place, _) = healthy()
+        .nth(turn.checked_rem(count)?)
+        .or_else(|| healthy().next())?;
+    Some(place)
+}
+
+fn addresses(targets: Option<&[Arc<Target>]>) -> Vec<String> {
+    targets
+        .unwrap_or_default()
+        .iter()
+        .map(|target| target.address.to_string())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn set(names: &[&str]) -> TargetSet {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        TargetSet::new(&names, TargetRules::default(), true, 1).unwrap()
+        TargetSet::new(&names, &[], TargetRules::default(), true, 1).unwrap()
     }
 
     /// parity: proxy 90
     #[test]
     fn everyone_gets_a_turn_and_the_unhealthy_none() {
         let set = set(&["web-1", "web-2", "web-3"]);
-        let turns: Vec<_> = (0..6).filter_map(|_| set.pick()).collect();
+        let turns: Vec<_> = (0..6).filter_map(|_| set.pick(Role::Write)).collect();
         assert_eq!(turns, [1, 2, 0, 1, 2, 0]);
         set.targets[1].set_healthy(false);
-        assert!((0..10).all(|_| set.pick().is_some_and(|place| place != 1)));
+        assert!((0..10).all(|_| set.pick(Role::Write).is_some_and(|place| place != 1)));
         assert!(!set.all_healthy());
         for target in &set.targets {
             target.set_healthy(false);
         }
-        assert_eq!(set.pick(), None);
+        assert_eq!(set.pick(Role::Write), None);
     }
 
     #[test]
     fn one_target() {
         let set = set(&["web-1"]);
-        assert_eq!((set.pick(), set.pick()), (Some(0), Some(0)));
-        set.targets[0].set_healthy(false);
-        assert_eq!(set.pick(), None);
         assert_eq!(
-            TargetSet::new(&["/".into()], TargetRules::default(), true, 1)
+            (set.pick(Role::Write), set.pick(Role::Write)),
+            (Some(0), Some(0))
+        );
+        set.targets[0].set_healthy(false);
+        assert_eq!(set.pick(Role::Write), None);
+        assert_eq!(
+            TargetSet::new(&["/".into()], &[], TargetRules::default(), true, 1)
                 .unwrap_err()
                 .to_string(),
             "/ :invalid host pattern"
         );
+    }
+
+    /// parity: proxy 84, 91, 95
+    #[test]
+    fn reads_go_to_readers_while_one_is_healthy() {
+        let writers = ["w1".to_owned(), "w2".to_owned()];
+        let readers = ["r1".to_owned(), "r2".to_owned()];
+        let set = TargetSet::new(&writers, &readers, TargetRules::default(), true, 1).unwrap();
+        assert!(set.has_readers());
+        assert_eq!(
+            (set.writers(), set.readers()),
+            (writers.into(), readers.into())
+        );
+        let picks = |role| [set.pick(role).unwrap(), set.pick(role).unwrap()];
+        let (mut reads, mut writes) = (picks(Role::Read), picks(Role::Write));
+        reads.sort_unstable();
+        writes.sort_unstable();
+        assert_eq!((reads, writes), ([2, 3], [0, 1]));
+        set.targets[2].set_healthy(false);
+        assert!((0..4).all(|_| set.pick(Role::Read) == Some(3)));
+        set.targets[3].set_healthy(false);
+        assert!((0..4).all(|_| set.pick(Role::Read).unwrap() < 2));
+        set.targets[3].set_healthy(true);
+        set.targets[0].set_healthy(false);
+        set.targets[1].set_healthy(false);
+        assert_eq!(set.pick(Role::Write), None);
+        assert_eq!(set.pick(Role::Read), Some(3));
     }
 }

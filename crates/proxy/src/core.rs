@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::access_log::AccessLog;
+use crate::balance::TargetSet;
 use crate::client::Clients;
 use crate::clock::WallClock;
 use crate::lane::Lane;
@@ -46,12 +47,14 @@ pub(crate) struct Mirror {
     pub(crate) services: Vec<Rc<LocalService>>,
 }
 
-/// A service with this core's lanes to its active targets, in their order.
+/// A service with this core's lanes to its targets, in their order.
 pub(crate) struct LocalService {
     /// The service.
     pub(crate) service: Arc<Service>,
-    /// One lane a target.
-    pub(crate) lanes: Vec<Rc<Lane>>,
+    /// One lane an active target.
+    pub(crate) active: Vec<Rc<Lane>>,
+    /// One lane a target of the rollout slot.
+    pub(crate) rollout: Vec<Rc<Lane>>,
 }
 
 /// How often the ticker runs: often while requests are in flight or log lines wait, seldom while connections
@@ -188,15 +191,21 @@ impl Core {
             .services()
             .iter()
             .map(|service| {
-                let lanes = service.active.targets.iter().map(|target| {
-                    let lane = lanes
-                        .entry(target.id)
-                        .or_insert_with(|| Rc::new(Lane::new(Arc::clone(target), self.index)));
-                    Rc::clone(lane)
-                });
+                let mut lanes_of = |set: &TargetSet| -> Vec<Rc<Lane>> {
+                    let lanes = set.targets.iter().map(|target| {
+                        let lane = lanes.entry(target.id).or_insert_with(|| {
+                            let rules = Arc::clone(&set.rules);
+                            Rc::new(Lane::new(Arc::clone(target), rules, self.index))
+                        });
+                        Rc::clone(lane)
+                    });
+                    lanes.collect()
+                };
+                let rollout = service.rollout.set.as_deref();
                 Rc::new(LocalService {
+                    active: lanes_of(&service.active),
+                    rollout: rollout.map(&mut lanes_of).unwrap_or_default(),
                     service: Arc::clone(service),
-                    lanes: lanes.collect(),
                 })
             })
             .collect();

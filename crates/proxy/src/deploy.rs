@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dhow_proxy_api::{DeployRequest, PauseState, ServiceOptions, TargetAddress};
+use dhow_proxy_api::{DeployRequest, GoDuration, PauseState, ServiceOptions};
 use http::header::HeaderName;
 
 use crate::balance::TargetSet;
@@ -15,8 +15,9 @@ use crate::log::Level;
 use crate::operations::{OperationError, Operations};
 use crate::pages::ErrorPages;
 use crate::pause::Gate;
+use crate::rollout::RolloutSlot;
 use crate::rules::TargetRules;
-use crate::service::{RolloutSlot, Service};
+use crate::service::Service;
 
 impl Operations {
     /// Deploys; returns after the old targets are drained.
@@ -29,19 +30,26 @@ impl Operations {
         if request.targets.is_empty() {
             return Err(OperationError::NoTargets);
         }
-        for reader in &request.read_targets {
-            TargetAddress::parse(reader)?;
-        }
         let rules = TargetRules::new(request.target_options.clone());
         let cores = self.plane.cores;
-        let set = Arc::new(TargetSet::new(&request.targets, rules, false, cores)?);
-        available(&request)?;
+        let set = Arc::new(TargetSet::new(
+            &request.targets,
+            &request.read_targets,
+            rules,
+            false,
+            cores,
+        )?);
         let certificate = self.certificate(&request.options)?;
         let pages = self.pages(&request)?;
 
         self.announce("Deploying", &request);
         let probes = Probes::start(Arc::clone(&set), &self.plane.log);
-        self.wait_for_health(&request, &probes).await?;
+        self.wait_for_health(
+            &request.service,
+            (!request.force).then_some(request.deploy_timeout),
+            &probes,
+        )
+        .await?;
 
         let drain_timeout = request.drain_timeout.to_std();
         let old = self.switch(request, set, probes, certificate, pages)?;
@@ -51,27 +59,30 @@ impl Operations {
         Ok(())
     }
 
-    async fn wait_for_health(
+    /// Waits until all targets are healthy, unless there is no time limit: then nobody waits. `key` says which
+    /// of several waiting deploys replace each other.
+    pub(crate) async fn wait_for_health(
         &self,
-        request: &DeployRequest,
+        key: &str,
+        limit: Option<GoDuration>,
         probes: &Probes,
     ) -> Result<(), OperationError> {
-        let (ticket, superseded) = self.waiting.enter(&request.service);
-        if request.force {
-            self.waiting.leave(&request.service, ticket);
+        let (ticket, superseded) = self.waiting.enter(key);
+        let Some(timeout) = limit else {
+            self.waiting.leave(key, ticket);
             return Ok(());
-        }
+        };
         let outcome = tokio::select! {
             biased;
             by = superseded => Err(OperationError::Superseded(by.unwrap_or("command"))),
-            healthy = tokio::time::timeout(request.deploy_timeout.to_std(), probes.all_healthy()) => {
+            healthy = tokio::time::timeout(timeout.to_std(), probes.all_healthy()) => {
                 healthy.map_err(|_| OperationError::Unhealthy {
-                    timeout: request.deploy_timeout,
+                    timeout,
                     probes: probes.explain(),
                 })
             }
         };
-        self.waiting.leave(&request.service, ticket);
+        self.waiting.leave(key, ticket);
         outcome
     }
 
@@ -100,7 +111,6 @@ impl Operations {
             options: request.options,
             target_options: request.target_options,
             active: set,
-            readers: request.read_targets,
             rollout: before
                 .as_ref()
                 .map_or_else(RolloutSlot::default, |old| old.rollout.clone()),
@@ -167,15 +177,4 @@ impl Operations {
 /// The header that carries the client's address; a name that cannot be one matches nothing.
 pub(crate) fn client_ip_header(options: &ServiceOptions) -> Option<HeaderName> {
     HeaderName::from_bytes(options.client_ip_header.as_bytes()).ok()
-}
-
-/// Refuses what would be accepted and then not done.
-fn available(request: &DeployRequest) -> Result<(), OperationError> {
-    if !request.read_targets.is_empty() {
-        return Err(OperationError::Unavailable("--read-target"));
-    }
-    if request.target_options.scope_cookie_paths {
-        return Err(OperationError::Unavailable("--scope-cookie-paths"));
-    }
-    Ok(())
 }

@@ -68,6 +68,7 @@ mod tests {
     fn set_up() -> (Arc<TargetSet>, Cores, UnboundedReceiver<Order>) {
         let set = TargetSet::new(
             &["web-1".into(), "web-2".into()],
+            &[],
             TargetRules::default(),
             true,
             1,

@@ -112,8 +112,8 @@ impl Exchange {
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = status.as_u16();
         self.response_type = headers.get(http::header::CONTENT_TYPE).cloned();
-        if let (Some(service), Some(_)) = (&self.service, &self.target) {
-            let logged = &service.service.active.rules.log_response;
+        if let Some(target) = &self.target {
+            let logged = &target.rules.log_response;
             if !logged.is_empty() {
                 self.response_headers = logged
                     .iter()

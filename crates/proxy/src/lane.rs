@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Handle;
 use crate::pause::Gate;
+use crate::rules::TargetRules;
 use crate::slots::Slots;
 use crate::target::Target;
 use crate::upstream::{Addresses, Connection, Pool};
@@ -21,6 +22,8 @@ use crate::upstream::{Addresses, Connection, Pool};
 pub(crate) struct Lane {
     /// The target.
     pub(crate) target: Arc<Target>,
+    /// How it is talked to.
+    pub(crate) rules: Arc<TargetRules>,
     core: usize,
     pool: RefCell<Pool>,
     addresses: Addresses,
@@ -54,10 +57,11 @@ struct Waiting {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Lane {
-    pub(crate) fn new(target: Arc<Target>, core: usize) -> Self {
+    pub(crate) fn new(target: Arc<Target>, rules: Arc<TargetRules>, core: usize) -> Self {
         let addresses = Addresses::new(target.address.host(), target.address.port());
         Self {
             target,
+            rules,
             core,
             pool: RefCell::default(),
             addresses,
@@ -229,7 +233,7 @@ mod tests {
             1,
         ));
         (
-            Rc::new(Lane::new(target, 0)),
+            Rc::new(Lane::new(target, Arc::default(), 0)),
             Gate::new(PauseState::default()),
         )
     }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::drain::{drain, retire};
 use crate::plane::{Cores, Plane};
 use crate::registry::Registry;
+use crate::rollout_operations::rollout_key;
 use crate::service::Service;
 
 /// The control thread's state.
@@ -61,6 +62,9 @@ pub(crate) enum OperationError {
     /// A later command made this one pointless.
     #[error("superseded by a later {0} of the same service")]
     Superseded(&'static str),
+    /// A split without targets to split to.
+    #[error("rollout target not set")]
+    NoRollout,
     /// Another service has the host and path.
     #[error("host settings conflict with another service")]
     Conflict,
@@ -116,9 +120,13 @@ impl Operations {
                     rows: self.registry.borrow().rows(),
                 };
             }
-            ControlRequest::RolloutDeploy(_)
-            | ControlRequest::RolloutSet { .. }
-            | ControlRequest::RolloutStop { .. } => Err(OperationError::Unavailable("rollout")),
+            ControlRequest::RolloutDeploy(request) => self.rollout_deploy(request).await,
+            ControlRequest::RolloutSet {
+                service,
+                percentage,
+                allowlist,
+            } => self.rollout_set(&service, percentage, allowlist),
+            ControlRequest::RolloutStop { service } => self.rollout_stop(&service),
         };
         match outcome {
             Ok(()) => ControlReply::Done,
@@ -128,6 +136,7 @@ impl Operations {
 
     fn remove(&self, name: &str) -> Result<(), OperationError> {
         self.waiting.supersede(name, "remove");
+        self.waiting.supersede(&rollout_key(name), "remove");
         let removed = {
             let mut registry = self.registry.borrow_mut();
             let removed = registry.remove(name);
@@ -137,9 +146,14 @@ impl Operations {
         let service = removed.ok_or(OperationError::ServiceNotFound)?;
         // Requests in flight finish undisturbed, however long they take.
         let cores = self.cores.clone();
-        tokio::task::spawn_local(
-            async move { retire(&service.active, Duration::MAX, &cores).await },
-        );
+        tokio::task::spawn_local(async move {
+            let rollout = async {
+                if let Some(set) = &service.rollout.set {
+                    retire(set, Duration::MAX, &cores).await;
+                }
+            };
+            tokio::join!(retire(&service.active, Duration::MAX, &cores), rollout);
+        });
         Ok(())
     }
 
@@ -179,17 +193,21 @@ impl Operations {
     /// Drains a service whose gate is closed; opening the gate meanwhile ends the wait.
     async fn drain_closed(&self, service: &Service, timeout: GoDuration) {
         let gate = &service.gate;
-        drain(&service.active, timeout.to_std(), &self.cores, || {
-            gate.is_open()
-        })
-        .await;
+        let timeout = timeout.to_std();
+        let drained = |set| drain(set, timeout, &self.cores, || gate.is_open());
+        let rollout = async {
+            if let Some(set) = &service.rollout.set {
+                drained(set).await;
+            }
+        };
+        tokio::join!(drained(&service.active), rollout);
         self.plane
             .log
             .info("Service drained", &[("service", &service.name)]);
         self.registry.borrow().save();
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Service>, OperationError> {
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<Service>, OperationError> {
         self.registry
             .borrow()
             .get(name)

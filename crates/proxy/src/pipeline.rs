@@ -10,9 +10,13 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::admission::refuse;
+use crate::affinity;
 use crate::answer::{Answer, fail, moved, switch};
+use crate::balance::Role;
 use crate::body::{BodyKind, BrokenOff, ClientBody, TargetBody};
 use crate::client::Client;
+use crate::clock::unix_nanos_now;
+use crate::cookie_scope::scope_cookies;
 use crate::core::{Core, LocalService};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
@@ -20,10 +24,12 @@ use crate::forward::{Terms, forward};
 use crate::gather::{gather_request, gather_response};
 use crate::http2::join_cookies;
 use crate::lane::InFlight;
+use crate::log::Level;
 use crate::pause::Passage;
 use crate::redirect;
 use crate::request_path::upstream_path;
 use crate::router::{host_without_port, strip_prefix};
+use crate::service::Service;
 use crate::upgrade::{UpgradeWish, connection_tokens, wanted_protocol};
 use crate::upstream::{
     ForwardedHead, RequestBody, RequestFraming, RequestSender, ResponseHead, write_request_head,
@@ -71,15 +77,18 @@ async fn answer(
     tokens: &[String],
     upgrade: Option<UpgradeWish>,
 ) -> Result<Answer, Failure> {
-    let (service, in_flight, path) = match admit(exchange).await? {
-        Admitted::Target {
-            service,
-            in_flight,
-            path,
-        } => (service, in_flight, path),
+    let websocket = upgrade.as_ref().is_some_and(UpgradeWish::is_websocket);
+    let Way {
+        service,
+        in_flight,
+        path,
+        cookie_prefix,
+        marks_writer,
+    } = match admit(exchange, websocket).await? {
+        Admitted::Target(way) => way,
         Admitted::Answered(answer) => return Ok(answer),
     };
-    let rules = &service.service.active.rules;
+    let rules = Arc::clone(&in_flight.lane().rules);
     let framing = framing(&exchange.parts.method, &body);
     let body = match (framing, rules.request_buffer) {
         (RequestFraming::None | RequestFraming::Length(0), _) => RequestBody::Empty,
@@ -112,6 +121,17 @@ async fn answer(
         keep_alive,
         ..
     } = head;
+    if let Some(prefix) = cookie_prefix {
+        scope_cookies(
+            &mut headers,
+            &prefix,
+            host_without_port(exchange.host_text()),
+        );
+    }
+    if marks_writer {
+        let timeout = service.service.options.writer_affinity_timeout.to_std();
+        affinity::mark(&mut headers, timeout, unix_nanos_now() / 1_000_000);
+    }
     let mut body = TargetBody::new(connection, body, keep_alive, request, in_flight);
     let limits = rules.response_buffer.filter(|_| !is_event_stream(&headers));
     if let (Some(most), Some(length)) = (limits.and_then(|limits| limits.most), body.length())
@@ -139,16 +159,23 @@ async fn answer(
 }
 
 enum Admitted {
-    Target {
-        service: Rc<LocalService>,
-        in_flight: InFlight,
-        path: Vec<u8>,
-    },
+    Target(Way),
     Answered(Answer),
 }
 
+/// Where a request goes.
+struct Way {
+    service: Rc<LocalService>,
+    in_flight: InFlight,
+    path: Vec<u8>,
+    /// Cookies of the response are moved below this.
+    cookie_prefix: Option<String>,
+    /// The client's reads follow to writers for a while.
+    marks_writer: bool,
+}
+
 /// Finds the service and counts the request in on a target, or answers without one.
-async fn admit(exchange: &mut Exchange) -> Result<Admitted, Failure> {
+async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Failure> {
     // A target that retires between the choice and the counting means a newer table; that it happens again and
     // again is next to impossible, but nothing may loop for ever.
     for _ in 0..100 {
@@ -192,8 +219,29 @@ async fn admit(exchange: &mut Exchange) -> Result<Admitted, Failure> {
                 Passage::Stopped(message) => return Err(Failure::Stopped(message)),
             }
         }
-        let place = service.active.pick().ok_or(Failure::NoTarget)?;
-        let lane = local.lanes.get(place).ok_or(Failure::NoTarget)?;
+        let (set, lanes) = match &service.rollout.set {
+            Some(set) if service.rollout.takes(&exchange.parts.headers) => {
+                say_rollout(exchange, service);
+                (set, &local.rollout)
+            }
+            _ => (&service.active, &local.active),
+        };
+        let role = if set.has_readers() {
+            affinity::role(&exchange.parts.method, websocket, &service.options)
+        } else {
+            Role::Read
+        };
+        let sticky =
+            set.has_readers() && !service.options.writer_affinity_timeout.to_std().is_zero();
+        let to = if sticky
+            && affinity::has_written(&exchange.parts.headers, unix_nanos_now() / 1_000_000)
+        {
+            Role::Write
+        } else {
+            role
+        };
+        let place = set.pick(to).ok_or(Failure::NoTarget)?;
+        let lane = lanes.get(place).ok_or(Failure::NoTarget)?;
         let Some(in_flight) =
             InFlight::enter(lane, &service.gate, exchange.client.handle.get().cloned())
         else {
@@ -202,11 +250,16 @@ async fn admit(exchange: &mut Exchange) -> Result<Admitted, Failure> {
         let path = upstream_path(&path, exchange.parts.uri.query());
         exchange.target = Some(Rc::clone(lane));
         exchange.core.stir();
-        return Ok(Admitted::Target {
+        let scoped = set.rules.options.scope_cookie_paths
+            && service.options.strip_prefix
+            && hit.prefix != "/";
+        return Ok(Admitted::Target(Way {
             service: Rc::clone(local),
             in_flight,
             path,
-        });
+            cookie_prefix: scoped.then(|| hit.prefix.to_owned()),
+            marks_writer: sticky && role == Role::Write,
+        }));
     }
     Err(Failure::NoTarget)
 }
@@ -220,7 +273,7 @@ fn request_head(
     upgrade: Option<&HeaderValue>,
     framing: RequestFraming,
 ) -> Vec<u8> {
-    let rules = &service.service.active.rules;
+    let rules = &in_flight.lane().rules;
     let mut head = Vec::with_capacity(1024);
     write_request_head(
         &mut head,
@@ -270,6 +323,15 @@ fn is_repeatable(parts: &http::request::Parts) -> bool {
     ) || KEYS.iter().any(|key| parts.headers.contains_key(key))
 }
 
+fn say_rollout(exchange: &Exchange, service: &Service) {
+    let log = &exchange.core.plane.log;
+    if let Some(line) = log.line(Level::Debug, "Using rollout for request") {
+        line.text("service", &service.name)
+            .text("path", exchange.parts.uri.path())
+            .send();
+    }
+}
+
 fn is_event_stream(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
@@ -279,7 +341,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// While a service is paused or stopped, its health check is answered for it.
-fn is_health_check(exchange: &Exchange, service: &crate::service::Service, path: &str) -> bool {
+fn is_health_check(exchange: &Exchange, service: &Service, path: &str) -> bool {
     matches!(exchange.parts.method, Method::GET | Method::HEAD)
         && path == service.target_options.health_check_config.path
 }

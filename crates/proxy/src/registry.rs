@@ -9,6 +9,7 @@ use dhow_proxy_api::{ListRow, ServiceOptions, ServiceState};
 use crate::health::Probes;
 use crate::log::Level;
 use crate::plane::Plane;
+use crate::rollout::RolloutSlot;
 use crate::router::Table;
 use crate::service::Service;
 use crate::state_file::StateFile;
@@ -19,6 +20,7 @@ pub(crate) struct Registry {
     file: StateFile,
     services: BTreeMap<Arc<str>, Arc<Service>>,
     probes: HashMap<Arc<str>, Probes>,
+    rollout_probes: HashMap<Arc<str>, Probes>,
     /// Entries of the state file that could not be restored; kept, so that they are not lost.
     unrestored: Vec<ServiceState>,
 }
@@ -30,6 +32,7 @@ impl Registry {
             file,
             services: BTreeMap::new(),
             probes: HashMap::new(),
+            rollout_probes: HashMap::new(),
             unrestored: Vec::new(),
         }
     }
@@ -74,12 +77,32 @@ impl Registry {
         old
     }
 
+    /// Changes the rollout slot of a service and gives back the slot as it was; `None` when there is no such
+    /// service. Probes of new targets take the place of the old ones'.
+    pub(crate) fn change_rollout(
+        &mut self,
+        name: &str,
+        probes: Option<Probes>,
+        change: impl FnOnce(&mut RolloutSlot),
+    ) -> Option<RolloutSlot> {
+        let service = self.services.get_mut(name)?;
+        let before = service.rollout.clone();
+        change(&mut Arc::make_mut(service).rollout);
+        let name = Arc::clone(&service.name);
+        self.publish();
+        if let Some(probes) = probes {
+            self.rollout_probes.insert(name, probes);
+        }
+        Some(before)
+    }
+
     /// Takes a service out of force.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Arc<Service>> {
         let removed = self.services.remove(name);
         self.unrestored.retain(|state| state.name != name);
         self.publish();
         self.probes.remove(name);
+        self.rollout_probes.remove(name);
         removed
     }
 

@@ -13,8 +13,9 @@ use crate::health::Probes;
 use crate::operations::Operations;
 use crate::pages::ErrorPages;
 use crate::pause::Gate;
+use crate::rollout::RolloutSlot;
 use crate::rules::TargetRules;
-use crate::service::{RolloutSlot, Service};
+use crate::service::Service;
 
 impl Operations {
     /// Restores everything the state file has.
@@ -62,7 +63,13 @@ impl Operations {
     fn restore_service(&self, state: ServiceState) {
         let log = &self.plane.log;
         let rules = TargetRules::new(state.target_options.clone());
-        let set = match TargetSet::new(&state.active_targets, rules, true, self.plane.cores) {
+        let set = match TargetSet::new(
+            &state.active_targets,
+            &state.active_readers,
+            rules.clone(),
+            true,
+            self.plane.cores,
+        ) {
             Ok(set) => Arc::new(set),
             Err(error) => {
                 let error = error.to_string();
@@ -112,6 +119,10 @@ impl Operations {
                 ErrorPages::default()
             }
         };
+        let rollout = self.rollout_targets(&state, rules);
+        let rollout_probes = rollout
+            .as_ref()
+            .map(|set| Probes::start(Arc::clone(set), log));
         let probes = Probes::start(Arc::clone(&set), log);
         let service = Service {
             name: Arc::from(state.name.as_str()),
@@ -119,16 +130,39 @@ impl Operations {
             options: state.options,
             target_options: state.target_options,
             active: set,
-            readers: state.active_readers,
             rollout: RolloutSlot {
-                targets: state.rollout_targets,
-                readers: state.rollout_readers,
+                set: rollout,
                 split: state.rollout_controller,
             },
             gate: Arc::new(Gate::new(state.pause_controller)),
             pages: Arc::new(pages),
             certificate,
         };
-        self.registry.borrow_mut().install(service, probes);
+        let mut registry = self.registry.borrow_mut();
+        let name = Arc::clone(&service.name);
+        registry.install(service, probes);
+        if rollout_probes.is_some() {
+            registry.change_rollout(&name, rollout_probes, |_| {});
+        }
+    }
+
+    /// Targets of the rollout slot; a list that cannot be read costs the rollout, not the service.
+    fn rollout_targets(&self, state: &ServiceState, rules: TargetRules) -> Option<Arc<TargetSet>> {
+        let writers = state
+            .rollout_targets
+            .as_deref()
+            .filter(|list| !list.is_empty())?;
+        let readers = state.rollout_readers.as_deref().unwrap_or_default();
+        match TargetSet::new(writers, readers, rules, true, self.plane.cores) {
+            Ok(set) => Some(Arc::new(set)),
+            Err(error) => {
+                let error = error.to_string();
+                self.plane.log.error(
+                    "Failed to restore the rollout",
+                    &[("service", &state.name), ("error", &error)],
+                );
+                None
+            }
+        }
     }
 }

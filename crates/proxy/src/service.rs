@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use dhow_proxy_api::{ListRow, RolloutState, ServiceOptions, ServiceState, TargetOptions};
+use dhow_proxy_api::{ListRow, ServiceOptions, ServiceState, TargetOptions};
 use http::header::HeaderName;
 
 use crate::balance::TargetSet;
 use crate::cert_source::CertSource;
 use crate::pages::ErrorPages;
 use crate::pause::Gate;
+use crate::rollout::RolloutSlot;
 
 /// A named routing unit.
 #[derive(Clone, Debug)]
@@ -22,9 +23,7 @@ pub(crate) struct Service {
     pub(crate) target_options: TargetOptions,
     /// Where requests go.
     pub(crate) active: Arc<TargetSet>,
-    /// Readers of the active slot, kept for the state file.
-    pub(crate) readers: Vec<String>,
-    /// What the state file says of the rollout slot, kept as it is.
+    /// Where some of them go instead.
     pub(crate) rollout: RolloutSlot,
     /// Running, paused or stopped.
     pub(crate) gate: Arc<Gate>,
@@ -36,17 +35,6 @@ pub(crate) struct Service {
     pub(crate) client_ip_header: Option<HeaderName>,
 }
 
-/// The rollout slot's part of the state.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RolloutSlot {
-    /// Writers.
-    pub(crate) targets: Option<Vec<String>>,
-    /// Readers.
-    pub(crate) readers: Option<Vec<String>>,
-    /// The split.
-    pub(crate) split: Option<RolloutState>,
-}
-
 impl Service {
     /// What the state file records.
     pub(crate) fn state(&self) -> ServiceState {
@@ -54,10 +42,10 @@ impl Service {
             name: self.name.to_string(),
             options: self.options.clone(),
             target_options: self.target_options.clone(),
-            active_targets: self.active.addresses(),
-            active_readers: self.readers.clone(),
-            rollout_targets: self.rollout.targets.clone(),
-            rollout_readers: self.rollout.readers.clone(),
+            active_targets: self.active.writers(),
+            active_readers: self.active.readers(),
+            rollout_targets: self.rollout.set.as_ref().map(|set| set.writers()),
+            rollout_readers: self.rollout.set.as_ref().map(|set| set.readers()),
             pause_controller: self.gate.state(),
             rollout_controller: self.rollout.split.clone(),
         }
@@ -65,8 +53,8 @@ impl Service {
 
     /// The row `list` shows.
     pub(crate) fn row(&self) -> ListRow {
-        let mut targets = self.active.addresses();
-        targets.extend(self.readers.iter().cloned());
+        let mut targets = self.active.writers();
+        targets.extend(self.active.readers());
         let catch_all = self.options.hosts.iter().all(String::is_empty);
         ListRow {
             service: self.name.to_string(),

@@ -9,9 +9,10 @@ use crate::balance::TargetSet;
 use crate::cert_source::CertSource;
 use crate::pages::ErrorPages;
 use crate::pause::Gate;
+use crate::rollout::RolloutSlot;
 use crate::router::Table;
 use crate::rules::TargetRules;
-use crate::service::{RolloutSlot, Service};
+use crate::service::Service;
 
 /// A healthy service with one target.
 pub(crate) fn service(name: &str, hosts: &[&str], prefixes: &[&str]) -> Service {
@@ -29,9 +30,8 @@ pub(crate) fn service(name: &str, hosts: &[&str], prefixes: &[&str]) -> Service 
         options,
         target_options: TargetOptions::default(),
         active: Arc::new(
-            TargetSet::new(&["web:80".to_owned()], TargetRules::default(), true, 1).unwrap(),
+            TargetSet::new(&["web:80".to_owned()], &[], TargetRules::default(), true, 1).unwrap(),
         ),
-        readers: Vec::new(),
         rollout: RolloutSlot::default(),
         gate: Arc::new(Gate::new(PauseState::default())),
         pages: Arc::new(ErrorPages::default()),

@@ -21,6 +21,13 @@ pub(crate) struct UpgradeWish {
     pub(crate) connection: OnUpgrade,
 }
 
+impl UpgradeWish {
+    /// It is to WebSocket.
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+    }
+}
+
 /// Names in `Connection`, lower case, without the usual `keep-alive` and `close`.
 pub(crate) fn connection_tokens(headers: &HeaderMap) -> Vec<String> {
     let mut tokens = Vec::new();

@@ -389,6 +389,7 @@ fn damaged_state_costs_only_what_is_damaged() {
     assert_eq!(names, ["tls", "web", "bad"]);
 }
 
+/// parity: proxy 60
 #[test]
 fn what_is_not_there_yet_is_refused() {
     let proxy = Proxy::start();
@@ -400,9 +401,6 @@ fn what_is_not_there_yet_is_refused() {
     proxy
         .run(&["deploy", "web", &target, "--tls", "--host=*.a.com"])
         .failed("automatic TLS does not support wildcards");
-    proxy
-        .run(&["rollout", "set", "web", "--percent=5"])
-        .failed("rollout is not available in this build");
     assert!(!proxy.state_file().exists());
 }
 

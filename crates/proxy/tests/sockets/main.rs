@@ -7,6 +7,7 @@ mod forwarding;
 mod lifecycle;
 mod logging;
 mod pausing;
+mod rollouts;
 mod support;
 mod switching;
 mod tls;
