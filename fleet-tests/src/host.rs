@@ -150,6 +150,28 @@ impl Host {
         self.verb("reset");
     }
 
+    /// The folder outside of it with the logs of its sshd and its Engine.
+    pub fn log_dir(&self) -> &Path {
+        &self.log_dir
+    }
+
+    /// Process numbers, as this machine counts, of the host's processes with one of these names; not those of its containers.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn processes(&self, names: &[&str]) -> Vec<String> {
+        let container = format!("dhow-fleet-{}", self.name);
+        let mut docker = Command::new("docker");
+        docker.args(["top", &container, "-eo", "pid,comm"]);
+        Outcome::of(&mut docker, "")
+            .expect()
+            .lines()
+            .filter_map(|line| line.trim().split_once(char::is_whitespace))
+            .filter(|(_, name)| names.contains(&name.trim()))
+            .map(|(pid, _)| pid.to_owned())
+            .collect()
+    }
+
     /// The URL at which the host's proxy answers.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

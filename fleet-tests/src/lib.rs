@@ -10,6 +10,7 @@ mod load;
 mod outcome;
 mod program;
 mod scratch_app;
+mod trace;
 
 pub use fleet::Fleet;
 pub use host::Host;
@@ -17,6 +18,7 @@ pub use load::Load;
 pub use outcome::Outcome;
 pub use program::{Dhow, Running};
 pub use scratch_app::ScratchApp;
+pub use trace::{DockerShim, ExecTrace, local_docker_shim, traced};
 
 /// Prints a line that `cargo test` shows although the test passes: what was measured belongs to the outcome.
 pub fn tell(line: &str) {

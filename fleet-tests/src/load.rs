@@ -24,6 +24,11 @@ impl Load {
     /// # Panics
     /// If none is within 20 s, or the load generator is not built.
     pub fn start(urls: &[String], rate: u32) -> Self {
+        Self::start_for(urls, rate, None)
+    }
+
+    /// As [`Load::start`], for a proxy that routes by the Host header.
+    pub fn start_for(urls: &[String], rate: u32, host: Option<&str>) -> Self {
         let program = project_root().join("target/release/lab-load");
         assert!(
             program.exists(),
@@ -34,6 +39,7 @@ impl Load {
         let child = Command::new(program)
             .args(urls)
             .args(["--rate", &rate.to_string()])
+            .args(host.iter().flat_map(|host| ["--host", host]))
             .arg("--json")
             .arg(files.path().join("json"))
             .arg("--stop-file")
