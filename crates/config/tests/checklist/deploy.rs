@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use dhow_config::{Config, Failure, Inputs, Loaded, Outside, load};
 use dhow_text::diagnostic::Severity;
@@ -26,10 +27,11 @@ pub(crate) struct World {
     pub(crate) templates: RefCell<Templates>,
 }
 
-/// What templates see: an environment, and nothing else.
+/// What templates see: an environment, and the files of a folder if one is named.
 #[derive(Default)]
 pub(crate) struct Templates {
     pub(crate) env: BTreeMap<String, String>,
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Expander for Templates {
@@ -54,8 +56,10 @@ impl dhow_text::erb::World for Templates {
         };
     }
 
-    fn read(&mut self, _path: &str) -> Result<String, FileFailure> {
-        Err(FileFailure::NotFound)
+    fn read(&mut self, path: &str) -> Result<String, FileFailure> {
+        let file = self.folder.as_ref().map(|folder| folder.join(path));
+        file.and_then(|file| std::fs::read_to_string(file).ok())
+            .ok_or(FileFailure::NotFound)
     }
 
     fn exists(&self, _path: &str) -> bool {

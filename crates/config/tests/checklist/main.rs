@@ -6,6 +6,7 @@ mod deploy;
 mod dump;
 mod engine;
 mod env;
+mod golden;
 mod json_schema;
 mod proxy;
 mod registry;
