@@ -18,10 +18,10 @@ use crate::failure::from_ssh;
 
 /// Time between two renewals.
 const BEAT: Duration = Duration::from_secs(words::RENEW_EVERY as u64);
-/// A live holder's lease never has less than this left, in seconds: one that has missed a renewal will most likely run out.
-const MISSED: u64 = (words::SECONDS - words::RENEW_EVERY - 2) as u64;
-/// A deployer that was just killed takes its lock with it, but not in the same instant.
+/// A deployer that was just killed takes its lock with it, but not in the same instant: so soon is looked again at first.
 const GRACE: Duration = Duration::from_millis(1500);
+/// No lease is waited for longer than this, whatever the host's clock says.
+const PATIENCE: Duration = Duration::from_secs(words::SECONDS as u64 + words::RENEW_EVERY as u64);
 
 /// Who asks for the lock, and what it will say.
 #[derive(Clone, Debug)]
@@ -56,21 +56,26 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lock, or says who has it. Waits for a dead holder's lease to run out, 30 s at most. Costs one exchange, and one
-    /// more for each look at somebody else's lock.
+    /// Takes the lock, or says who has it. A holder who renews the lease while we look lives, and has the lock; the lease of one who
+    /// does not is waited for, 30 s at most. Costs one exchange, and one more for each look at somebody else's lock.
     pub async fn acquire(session: &Session, request: &LeaseRequest<'_>) -> Result<Self, Refused> {
         let started = Instant::now();
+        let mut least = u64::MAX;
         loop {
             match attempt(session, request).await? {
                 Attempt::Taken(held) => {
                     let (exec, stdin) = *held;
                     return Ok(Self::kept(exec, stdin));
                 }
-                Attempt::Busy { seconds, details } => match seconds {
-                    Some(left) if left < MISSED => sleep(Duration::from_secs(1)).await,
-                    Some(_) if started.elapsed() < GRACE => sleep(Duration::from_millis(300)).await,
-                    _ => return Err(Refused::Held(details)),
-                },
+                Attempt::Busy { seconds, details } => {
+                    let waited = started.elapsed();
+                    match seconds {
+                        Some(left) if left <= least && waited < PATIENCE => least = left,
+                        _ => return Err(Refused::Held(details)),
+                    }
+                    let pause = if waited < GRACE { 300 } else { 1000 };
+                    sleep(Duration::from_millis(pause)).await;
+                }
             }
         }
     }

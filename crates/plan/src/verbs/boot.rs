@@ -316,11 +316,12 @@ pub(crate) fn stop(context: &Context<'_>, role: &Role, names: &[String]) -> Cmd 
         .args(names)
 }
 
-/// Every container of a role that runs, so that leftovers of a deploy that was cut off go too, but only once the new one serves.
-fn serving(context: &Context<'_>, seen: &HostFacts, role: &Role) -> Vec<String> {
+/// Every container of a role that runs, so that leftovers of a deploy that was cut off go too, but only once the new one serves. One
+/// that is just created counts: the `docker run` of a deploy that was cut off may be about to start it.
+pub(crate) fn serving(context: &Context<'_>, seen: &HostFacts, role: &Role) -> Vec<String> {
     let config = context.config();
     seen.of(config, role)
-        .filter(|c| c.is_up())
+        .filter(|c| c.is_up() || c.state == "created")
         .map(|c| c.name.clone())
         .collect()
 }
