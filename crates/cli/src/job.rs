@@ -306,7 +306,16 @@ impl<'j> Job<'j> {
         images: &[&str],
         mirrors: bool,
     ) -> Result<Facts, Failed> {
-        let step = facts::probe(self.config(), images, mirrors);
+        self.look_by(hosts, &facts::probe(self.config(), images, mirrors))
+            .await
+    }
+
+    /// Looks at these hosts by this step.
+    pub(crate) async fn look_by(
+        &self,
+        hosts: &[&str],
+        step: &dhow_plan::Step,
+    ) -> Result<Facts, Failed> {
         let tracks = hosts
             .iter()
             .map(|host| Track::new(host, None, vec![step.clone()]));

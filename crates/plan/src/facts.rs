@@ -98,8 +98,27 @@ pub fn probe(config: &Config, images: &[&str], ask_mirror: bool) -> Step {
     Step::run("looking", Cmd::new(text)).debug()
 }
 
+/// As [`probe`], in a single docker call where a proxy is there already: a deploy then needs to know containers only.
+///
+/// Without assets and without a registry of our own, that is: both ask for images.
+pub fn probe_containers(config: &Config, images: &[&str]) -> Step {
+    let list = format!(
+        "docker ps -a --no-trunc --format '{{{{if eq (.Label \"service\") \"{}\"}}}}C {{{{.ID}}}}|{{{{.Names}}}}|{{{{.State}}}}|{{{{.Label \"role\"}}}}|{{{{.Label \"destination\"}}}}|{{{{.Image}}}}{{{{else if eq .Names \"kamal-proxy\"}}}}P {{{{.Image}}}}|{{{{.State}}}}|{{{{.Label \"{CONTENT_LABEL}\"}}}}{{{{end}}}}'",
+        config.service
+    );
+    let names: Vec<String> = images.iter().copied().map(single_quote).collect();
+    // A proxy whose image is known by its id only was started from a name that has moved on: what name, only `inspect` tells.
+    let text = format!(
+        "o=$({list}) || exit 1; echo \"M $(uname -m)\"; printf '%s\\n' \"$o\"\n\
+         case \"\n$o\" in *\"\nP sha256:\"*) ;; *\"\nP \"*) exit 0;; esac\n\
+         docker inspect --format 'I {{{{json .}}}}' kamal-proxy {} 2>/dev/null || true",
+        names.join(" ")
+    );
+    Step::run("looking", Cmd::new(text)).debug()
+}
+
 impl HostFacts {
-    /// Reads what [`probe`] printed.
+    /// Reads what [`probe`] or [`probe_containers`] printed.
     pub fn read(output: &str) -> Result<Self, FactsError> {
         let mut facts = Self::default();
         for line in output.lines() {
@@ -112,6 +131,7 @@ impl HostFacts {
                 Some(("C", fields)) => facts
                     .containers
                     .push(container(fields).ok_or_else(unreadable)?),
+                Some(("P", fields)) => facts.proxy = Some(proxy(fields).ok_or_else(unreadable)?),
                 Some(("I", json)) if !json.is_empty() => {
                     let seen: Inspected = serde_json::from_str(json).map_err(|_| unreadable())?;
                     facts.add(seen);
@@ -235,6 +255,15 @@ fn container(fields: &str) -> Option<Container> {
     })
 }
 
+fn proxy(fields: &str) -> Option<ProxyContainer> {
+    let mut fields = fields.split('|');
+    Some(ProxyContainer {
+        image: fields.next()?.to_owned(),
+        running: ["running", "restarting", "paused"].contains(&fields.next()?),
+        content: fields.next().filter(|c| !c.is_empty()).map(str::to_owned),
+    })
+}
+
 impl Image {
     /// Whether a container that says it was made of `image` (a name, or an id whose name moved on) was made of this.
     fn is(&self, image: &str) -> bool {
@@ -268,6 +297,27 @@ mod tests {
         assert_eq!(proxy.image, "basecamp/kamal-proxy:v0.9.2");
         assert!(facts.image("repo/app:latest").is_some());
         assert!(facts.image("repo/app:1").is_none());
+    }
+
+    #[test]
+    fn a_proxy_is_read_from_the_list_of_containers_and_better_from_a_closer_look() {
+        let listed = "M x86_64\n\nP dhow/kamal-proxy:v0.9.2.1|exited|abc\n";
+        let facts = HostFacts::read(listed).unwrap();
+        let proxy = facts.proxy.unwrap();
+        assert_eq!(
+            (
+                proxy.image.as_str(),
+                proxy.running,
+                proxy.content.as_deref()
+            ),
+            ("dhow/kamal-proxy:v0.9.2.1", false, Some("abc"))
+        );
+        let looked = concat!(
+            "P sha256:0123|running|\n",
+            r#"I {"Id":"f","Name":"/kamal-proxy","State":{"Running":true},"Config":{"Image":"x/y:v0.9.2"}}"#,
+        );
+        let facts = HostFacts::read(looked).unwrap();
+        assert_eq!(facts.proxy.unwrap().image, "x/y:v0.9.2");
     }
 
     #[test]

@@ -60,12 +60,14 @@ pub(super) async fn deploy(
     let started = Instant::now();
     let version = job.version()?;
     if job.global.dry_run {
-        let facts = look(job, &version).await?;
+        let facts = look_for_deploy(job, &version).await?;
         return show(job, &version, &facts, redeploy);
     }
     job.hook(Hook::PreConnect, &version, false, None).await?;
     deliver(job, options, &version).await?;
-    let (held, facts) = job.lock_and_look(&version, look(job, &version)).await?;
+    let (held, facts) = job
+        .lock_and_look(&version, look_for_deploy(job, &version))
+        .await?;
     let result = job
         .guarded(&held, boot(job, &version, &facts, redeploy, &[]))
         .await;
@@ -193,6 +195,19 @@ async fn look(job: &Job<'_>, version: &str) -> Result<Facts, Failed> {
     let own = proxy::dhow_image();
     let mirrors = pull::asks_mirror(&job.context(version, false));
     job.look(&job.targets.hosts, &[&image, &own], mirrors).await
+}
+
+/// The same for a deploy, which needs to know images only where it has assets, or a registry that hosts can't reach.
+async fn look_for_deploy(job: &Job<'_>, version: &str) -> Result<Facts, Failed> {
+    let config = job.config();
+    let assets = config.roles.iter().any(|role| role.assets.is_some());
+    let mirrors = pull::asks_mirror(&job.context(version, false));
+    if assets || mirrors || config.registry.is_local() {
+        return look(job, version).await;
+    }
+    let own = proxy::dhow_image();
+    let step = dhow_plan::facts::probe_containers(config, &[&own]);
+    job.look_by(&job.targets.hosts, &step).await
 }
 
 /// Everything under the lock.

@@ -55,14 +55,22 @@ pub fn deploy(
         ));
     }
     stages.extend(groups);
-    stages.push(Stage::hosts("finish", finish(context, options)?));
+    let mut last = Stage::hosts("finish", finish(context, facts, options)?);
+    if !options.redeploy {
+        last = last.saying("Prune old containers and images...");
+    }
+    stages.push(last);
     Ok(Plan {
         stages: joined(stages),
     })
 }
 
 /// Tag and prune, in one go: neither may happen before every group has booted.
-fn finish(context: &Context<'_>, options: DeployOptions<'_>) -> Result<Vec<Track>, PlanError> {
+fn finish(
+    context: &Context<'_>,
+    facts: &Facts,
+    options: DeployOptions<'_>,
+) -> Result<Vec<Track>, PlanError> {
     let app = context.targets.app_hosts();
     let mut tracks = Vec::new();
     for host in &context.targets.hosts {
@@ -71,8 +79,7 @@ fn finish(context: &Context<'_>, options: DeployOptions<'_>) -> Result<Vec<Track
             steps.extend(boot::tag_steps(context));
         }
         if !options.redeploy {
-            steps.extend(prune::container_steps(context, None)?);
-            steps.extend(prune::image_steps(context));
+            steps.extend(prune::after_deploy(context, seen(facts, host), host)?);
         }
         tracks.push(Track::new(host, None, steps));
     }
@@ -84,10 +91,14 @@ fn finish(context: &Context<'_>, options: DeployOptions<'_>) -> Result<Vec<Track
 fn joined(stages: Vec<Stage>) -> Vec<Stage> {
     use crate::step::Work;
     let mut joined: Vec<Stage> = Vec::new();
+    // What a stage says is said even if there is nothing to do.
+    let mut unsaid = None;
     for mut stage in stages {
+        stage.say = both(unsaid.take(), stage.say);
         if let Work::Hosts { tracks, .. } = &mut stage.work {
             tracks.retain(|track| !track.steps.is_empty());
             if tracks.is_empty() {
+                unsaid = stage.say;
                 continue;
             }
         }
@@ -103,10 +114,7 @@ fn joined(stages: Vec<Stage>) -> Vec<Stage> {
 fn append(onto: &mut Stage, stage: Stage) {
     use crate::step::Work;
     onto.name = "prepare".to_owned();
-    onto.say = match (onto.say.take(), stage.say) {
-        (Some(first), Some(second)) => Some(format!("{first}\n{second}")),
-        (first, second) => first.or(second),
-    };
+    onto.say = both(onto.say.take(), stage.say);
     let (Work::Hosts { tracks, .. }, Work::Hosts { tracks: more, .. }) =
         (&mut onto.work, stage.work)
     else {
@@ -120,6 +128,13 @@ fn append(onto: &mut Stage, stage: Stage) {
             }
             None => tracks.push(track),
         }
+    }
+}
+
+fn both(first: Option<String>, second: Option<String>) -> Option<String> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(format!("{first}\n{second}")),
+        (first, second) => first.or(second),
     }
 }
 
