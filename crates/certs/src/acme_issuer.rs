@@ -7,22 +7,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use instant_acme::{
-    Account, AccountBuilder, AuthorizationStatus, CertificateIdentifier, ChallengeType, Error,
-    ExternalAccountKey, Identifier, Key, NewAccount, NewOrder, Order, OrderStatus,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Error, Identifier,
+    NewOrder, Order, OrderStatus,
 };
 use rcgen::{CertificateParams, DistinguishedName, DnType};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::PrivateKeyDer;
-use tokio::sync::Mutex;
-use zeroize::Zeroizing;
 
+use crate::acme_account::{AcmeAccount, AcmeSettings, is_problem};
 use crate::acme_client::{AcmeClient, Clock};
 use crate::certificate::Certificate;
 use crate::challenge_certificate::ChallengeCertificate;
 use crate::challenges::{Challenges, Published};
-use crate::fetch::Fetcher;
 use crate::host_name::HostName;
 use crate::issuer::{ChallengeKind, Issuer, Pending};
 use crate::memory::OrderFailure;
@@ -39,40 +35,16 @@ const ORDER_TIME: Duration = Duration::from_secs(240);
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// The account to order with, and whom to trust.
-#[derive(Clone)]
-pub struct AcmeSettings {
-    /// Addresses for the authority to write to, as `mailto:` URLs.
-    pub contact: Vec<String>,
-    /// Ties the ACME account to one at the authority's (RFC 8555 §7.3.4).
-    pub external_account: Option<ExternalAccount>,
-    /// Challenges to use, the preferred one first; not empty.
-    pub challenges: Vec<ChallengeKind>,
-    /// Requests to the authority.
-    pub fetcher: Fetcher,
-    /// How dhow names itself to the authority.
-    pub user_agent: HeaderValue,
-}
-
-/// Credentials from an authority that gives accounts by other ways than ACME.
-#[derive(Clone)]
-pub struct ExternalAccount {
-    /// The key's identifier.
-    pub key_id: String,
-    /// The key, decoded.
-    pub hmac_key: Zeroizing<Vec<u8>>,
-}
-
 /// One ACME authority.
 pub struct AcmeIssuer {
-    settings: AcmeSettings,
-    directory: String,
+    account: AcmeAccount,
+    /// To try in turn.
+    kinds: Vec<ChallengeKind>,
     store: CertStore,
     challenges: Challenges,
     provider: Arc<CryptoProvider>,
     now: Clock,
     client: AcmeClient,
-    account: Mutex<Option<Account>>,
 }
 
 impl AcmeIssuer {
@@ -96,15 +68,20 @@ impl AcmeIssuer {
             settings.user_agent.clone(),
             Arc::clone(&now),
         );
+        let account = AcmeAccount::new(
+            &settings,
+            directory.to_owned(),
+            store.clone(),
+            client.clone(),
+        );
         Self {
-            settings,
-            directory: directory.to_owned(),
+            account,
+            kinds: settings.challenges,
             store,
             challenges,
             provider,
             now,
             client,
-            account: Mutex::default(),
         }
     }
 
@@ -116,25 +93,19 @@ impl AcmeIssuer {
     ) -> Result<Certificate, OrderFailure> {
         // Whatever keeps the account from being opened keeps every host's order from it.
         let account = self
-            .account()
+            .account
+            .get()
             .await
-            .map_err(|error| match self.judge(&error) {
-                OrderFailure::Refused { reason } => OrderFailure::Unavailable {
-                    reason,
-                    retry_after: None,
-                },
-                other => other,
+            .map_err(|error| OrderFailure::Unavailable {
+                reason: error.to_string(),
+                retry_after: self.client.retry_after(),
             })?;
-        let outcome = self.order_with(&account, host, method, replaces).await;
-        if let Err(Failed::Acme(error)) = &outcome
-            && is_problem(error, &["accountDoesNotExist", "unauthorized"])
-        {
-            *self.account.lock().await = None;
-        }
-        outcome.map_err(|failed| match failed {
-            Failed::Acme(error) => self.judge(&error),
-            Failed::Refused(reason) => OrderFailure::Refused { reason },
-        })
+        self.order_with(&account, host, method, replaces)
+            .await
+            .map_err(|failed| match failed {
+                Failed::Acme(error) => self.judge(&error),
+                Failed::Refused(reason) => OrderFailure::Refused { reason },
+            })
     }
 
     async fn order_with(
@@ -144,7 +115,7 @@ impl AcmeIssuer {
         method: u32,
         replaces: Option<&Certificate>,
     ) -> Result<Certificate, Failed> {
-        let mut order = place(account, host, replaces).await?;
+        let mut order = self.place(account, host, replaces).await?;
         let _published = self.prove(&mut order, host, method).await?;
         let mut pause = Pause::new();
         loop {
@@ -186,6 +157,29 @@ impl AcmeIssuer {
         Certificate::issued(&key, &chain, host, now, &self.provider).map_err(Failed::refused)
     }
 
+    async fn place(
+        &self,
+        account: &Account,
+        host: &HostName,
+        replaces: Option<&Certificate>,
+    ) -> Result<Order, Error> {
+        let identifiers = [Identifier::Dns(host.to_string())];
+        if let Some(identifier) = replaces
+            .and_then(Certificate::leaf)
+            .and_then(|leaf| CertificateIdentifier::try_from(leaf).ok())
+        {
+            let order = NewOrder::new(&identifiers).replaces(identifier);
+            match self.account.place(account, &order).await {
+                // An order that replaces nothing is as good (RFC 9773 §5: it may have been replaced already, or by another account).
+                Err(error) if !is_problem(&error, &["rateLimited"]) => {}
+                outcome => return outcome,
+            }
+        }
+        self.account
+            .place(account, &NewOrder::new(&identifiers))
+            .await
+    }
+
     /// Puts up the answers to the order's challenges and tells the authority to look.
     async fn prove(
         &self,
@@ -208,7 +202,7 @@ impl AcmeIssuer {
                     .iter()
                     .any(|challenge| challenge.r#type == challenge_type(*kind))
             };
-            let ours = &self.settings.challenges;
+            let ours = &self.kinds;
             let turn = usize::try_from(method).unwrap_or(0) % ours.len().max(1);
             let kind = ours
                 .iter()
@@ -240,84 +234,6 @@ impl AcmeIssuer {
             challenge.set_ready().await?;
         }
         Ok(published)
-    }
-
-    /// The account, looked up or made at the first order.
-    async fn account(&self) -> Result<Account, Error> {
-        let mut slot = self.account.lock().await;
-        if let Some(account) = &*slot {
-            return Ok(account.clone());
-        }
-        let account = self.open_account().await?;
-        *slot = Some(account.clone());
-        Ok(account)
-    }
-
-    async fn open_account(&self) -> Result<Account, Error> {
-        let kept = self.store.account_key();
-        if let Some(key) = &kept {
-            match self
-                .builder()
-                .from_key(acme_key(key)?, self.directory.clone())
-                .await
-            {
-                Ok((account, _)) => return self.with_contact(account).await,
-                Err(error) if is_problem(&error, &["accountDoesNotExist"]) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if let Some(external) = &self.settings.external_account {
-            // The library makes the key itself when there is an external account.
-            let contact: Vec<&str> = self.settings.contact.iter().map(String::as_str).collect();
-            let new = NewAccount {
-                contact: &contact,
-                terms_of_service_agreed: true,
-                only_return_existing: false,
-            };
-            let binding = ExternalAccountKey::new(external.key_id.clone(), &external.hmac_key);
-            let directory = self.directory.clone();
-            let (account, credentials) = self
-                .builder()
-                .create(&new, directory, Some(&binding))
-                .await?;
-            let key = PrivateKey::from_der(credentials.private_key().secret_pkcs8_der())
-                .map_err(|error| Error::Other(Box::new(error)))?;
-            self.keep(&key)?;
-            return Ok(account);
-        }
-        let key = match kept {
-            Some(key) => key,
-            None => {
-                let key = PrivateKey::generate().map_err(|error| Error::Other(Box::new(error)))?;
-                // Before the account is made: one whose key is lost could not be used again.
-                self.keep(&key)?;
-                key
-            }
-        };
-        let directory = self.directory.clone();
-        let (account, _) = self
-            .builder()
-            .create_from_key(acme_key(&key)?, directory)
-            .await?;
-        self.with_contact(account).await
-    }
-
-    async fn with_contact(&self, account: Account) -> Result<Account, Error> {
-        let contact: Vec<&str> = self.settings.contact.iter().map(String::as_str).collect();
-        if !contact.is_empty() {
-            account.update_contacts(&contact).await?;
-        }
-        Ok(account)
-    }
-
-    fn keep(&self, key: &PrivateKey) -> Result<(), Error> {
-        self.store
-            .save_account_key(key)
-            .map_err(|error| Error::Other(Box::new(error)))
-    }
-
-    fn builder(&self) -> AccountBuilder {
-        Account::builder_with_http(Box::new(self.client.clone()))
     }
 
     /// What a failure means for later attempts.
@@ -369,7 +285,7 @@ impl Issuer for AcmeIssuer {
             let identifier = certificate
                 .leaf()
                 .and_then(|leaf| CertificateIdentifier::try_from(leaf).ok())?;
-            let answer = match self.account().await {
+            let answer = match self.account.get().await {
                 Ok(account) => account.renewal_info(&identifier).await,
                 Err(error) => Err(error),
             };
@@ -409,26 +325,6 @@ impl From<Error> for Failed {
     }
 }
 
-async fn place(
-    account: &Account,
-    host: &HostName,
-    replaces: Option<&Certificate>,
-) -> Result<Order, Error> {
-    let identifiers = [Identifier::Dns(host.to_string())];
-    if let Some(identifier) = replaces
-        .and_then(Certificate::leaf)
-        .and_then(|leaf| CertificateIdentifier::try_from(leaf).ok())
-    {
-        let order = NewOrder::new(&identifiers).replaces(identifier);
-        match account.new_order(&order).await {
-            // An order that replaces nothing is as good (RFC 9773 §5: it may have been replaced already, or by another account).
-            Err(error) if !is_problem(&error, &["rateLimited"]) => {}
-            outcome => return outcome,
-        }
-    }
-    account.new_order(&NewOrder::new(&identifiers)).await
-}
-
 /// The reason that the authority gave with the challenge, which says more than the one it gave with the order.
 async fn why_invalid(order: &mut Order) -> Failed {
     let mut reason = order
@@ -465,31 +361,11 @@ fn signing_request(host: &HostName, key: &PrivateKey) -> Result<Vec<u8>, rcgen::
     Ok(request.der().to_vec())
 }
 
-fn acme_key(key: &PrivateKey) -> Result<(Key, PrivateKeyDer<'static>), Error> {
-    let pkcs8 = key.pkcs8().clone_key();
-    Ok((
-        Key::from_pkcs8_der(key.pkcs8())?,
-        PrivateKeyDer::Pkcs8(pkcs8),
-    ))
-}
-
 const fn challenge_type(kind: ChallengeKind) -> ChallengeType {
     match kind {
         ChallengeKind::TlsAlpn01 => ChallengeType::TlsAlpn01,
         ChallengeKind::Http01 => ChallengeType::Http01,
     }
-}
-
-/// Whether the authority answered with one of these kinds of problem (RFC 8555 §6.7).
-fn is_problem(error: &Error, kinds: &[&str]) -> bool {
-    let Error::Api(problem) = error else {
-        return false;
-    };
-    problem
-        .r#type
-        .as_deref()
-        .and_then(|name| name.strip_prefix("urn:ietf:params:acme:error:"))
-        .is_some_and(|name| kinds.contains(&name))
 }
 
 /// Looks at an order that take longer and longer.
@@ -509,16 +385,7 @@ impl Pause {
 impl fmt::Debug for AcmeIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AcmeIssuer")
-            .field("directory", &self.directory)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for AcmeSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcmeSettings")
-            .field("contact", &self.contact)
-            .field("challenges", &self.challenges)
+            .field("store", &self.store)
             .finish_non_exhaustive()
     }
 }

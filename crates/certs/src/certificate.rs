@@ -21,6 +21,9 @@ use crate::moment::Moment;
 use crate::pem;
 use crate::private_key::{PrivateKey, SEC1_LABEL};
 
+/// By how much a machine's clock may be slow.
+const CLOCK_ERROR: Duration = Duration::from_secs(3600);
+
 /// What kind of key a certificate is for; the cache has a place for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
@@ -46,8 +49,9 @@ impl Validity {
         self.not_after.since(self.not_before)
     }
 
+    /// A clock that is slow must not throw away what was issued a moment ago.
     pub(crate) fn contains(&self, now: Moment) -> bool {
-        self.not_before <= now && now <= self.not_after
+        self.not_before <= now.plus(CLOCK_ERROR) && now <= self.not_after
     }
 }
 
@@ -251,6 +255,8 @@ mod tests {
                 "the certificate is not valid at this time"
             );
         }
+        let slow = NOW.minus(day).minus(CLOCK_ERROR);
+        assert!(read(&text, "app.example.com", slow).is_ok());
         let (key, chain) = text.split_at(text.find("-----BEGIN CERT").unwrap());
         for damaged in [
             format!("{text}x"),
@@ -269,6 +275,33 @@ mod tests {
             refusal(&format!("{}{chain}", *other), "app.example.com", NOW)
                 .starts_with("the key does not fit the certificate")
         );
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic() {
+        let text = TestAuthority::new().entry("app.example.com");
+        let end = "-----END CERTIFICATE-----";
+        let leaf_end = text.find(end).unwrap() + end.len();
+        for length in 0..text.len() {
+            let cut = read(&text[..length], "app.example.com", NOW);
+            assert!(cut.is_err() || length >= leaf_end, "cut at {length}");
+        }
+        // Every byte of key and chain, another one.
+        let blocks = pem::blocks(&text).unwrap();
+        for (number, block) in blocks.iter().enumerate() {
+            for position in 0..block.der.len() {
+                let mut other = String::new();
+                for (index, block) in blocks.iter().enumerate() {
+                    let mut der = block.der.to_vec();
+                    if index == number {
+                        der[position] ^= 0x55;
+                    }
+                    pem::append(&mut other, &block.label, &der);
+                }
+                // Signatures are not checked here, so some of these are fit to be served.
+                let _ = read(&other, "app.example.com", NOW);
+            }
+        }
     }
 
     #[test]

@@ -38,12 +38,11 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Several proxies may share a folder, so the process and a count are part of the name. One left over by a process of the same
-/// number that died would be in the way; the clock of the file system is not needed to tell them apart, the random part is.
+/// Several proxies may share a folder, each the first process of its container: their numbers are no help, chance is.
 fn temporary_name(name: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut random = [0_u8; 8];
-    // Without randomness the name is still unique among living processes of one machine.
+    // Without randomness the name is still unique within the process.
     let _ = aws_lc_rs::rand::fill(&mut random);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!(

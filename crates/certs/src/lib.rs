@@ -21,6 +21,7 @@
     )
 )]
 
+mod acme_account;
 mod acme_client;
 mod acme_issuer;
 mod ask_url;
@@ -47,8 +48,9 @@ mod store;
 #[cfg(test)]
 mod test_authority;
 
+pub use acme_account::{AcmeSettings, ExternalAccount};
 pub use acme_client::Clock;
-pub use acme_issuer::{AcmeIssuer, AcmeSettings, DEFAULT_DIRECTORY, ExternalAccount};
+pub use acme_issuer::{AcmeIssuer, DEFAULT_DIRECTORY};
 pub use ask_url::{
     ASK_TIMEOUT, AskTarget, AskUrlError, Denial, MAX_ANSWER, ask, ask_target, read_answer,
 };
