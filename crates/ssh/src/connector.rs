@@ -11,7 +11,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::auth::{KeyRing, Prompt, authenticate};
-use crate::dial::{Failure, Handshake, Hop, Inbox, ProxyChild, Route, Via, handshake, tcp_connect};
+use crate::dial::{
+    Failure, Handshake, Hop, Inbox, PromptAcks, ProxyChild, Route, Via, handshake, tcp_connect,
+};
 use crate::error::SshError;
 use crate::jitter;
 use crate::session::{Link, Session};
@@ -188,7 +190,7 @@ impl Shared {
                 let stream = tcp_connect(route, &self.settings)
                     .await
                     .map_err(Failure::Final)?;
-                handshake(stream, route).await?
+                handshake(PromptAcks::new(stream), route).await?
             }
         };
         let Handshake {

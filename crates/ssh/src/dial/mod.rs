@@ -8,6 +8,7 @@ mod client;
 mod handshake;
 mod host_key;
 mod inbox;
+mod prompt_acks;
 mod route;
 mod tcp;
 
@@ -15,6 +16,7 @@ pub(crate) use child::ProxyChild;
 pub(crate) use client::{Client, Forwards, Lost};
 pub(crate) use handshake::{Failure, Handshake, handshake};
 pub(crate) use inbox::Inbox;
+pub(crate) use prompt_acks::PromptAcks;
 pub(crate) use route::{Hop, Route, Via};
 pub(crate) use tcp::connect as tcp_connect;
 
