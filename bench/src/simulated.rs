@@ -101,6 +101,7 @@ impl Shell {
 const FOUND: &str = concat!(
     "M x86_64\n",
     "C 0000000000000000000000000000000000000000000000000000000000000001|bench-web-v000|running|web||registry.example/bench/app:v000\n",
+    "P dhow/kamal-proxy:v0.9.2.1|running|\n",
     r#"I {"Id":"0002","Name":"/kamal-proxy","State":{"Running":true},"Config":{"Image":"dhow/kamal-proxy:v0.9.2.1","Labels":{}}}"#,
     "\n"
 );
