@@ -171,7 +171,11 @@ fn cut_offs(cuts: &[Cut], seed: u64) {
         let (outcome, event) = cut_off(&fleet, &dhow, version, *cut, *moment);
         let context = |more: &str| {
             let title = title(&event);
-            format!("{cut:?} at event {moment} of {events} ({title}): {more}\n{outcome:?}")
+            let lines: Vec<&str> = outcome.stdout.lines().collect();
+            let last = lines[lines.len().saturating_sub(30)..].join("\n");
+            format!(
+                "{cut:?} at event {moment} of {events} ({title}): {more}\nthe last events before:\n{last}"
+            )
         };
         if *cut != Cut::Kill && *cut != Cut::SilentKill {
             let ended = outcome.code == 0 || outcome.code == 1;

