@@ -171,6 +171,13 @@ pub fn stop(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
     vec![everywhere(context, accessory, "stop", &steps)]
 }
 
+/// `accessory restart`
+pub fn restart(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
+    let mut stages = stop(context, accessory);
+    stages.extend(start(context, accessory));
+    stages
+}
+
 /// `accessory remove`: container, image and directory, with all its data.
 pub fn remove(context: &Context<'_>, accessory: &Accessory) -> Vec<Stage> {
     let mut stages = stop(context, accessory);
@@ -242,7 +249,7 @@ pub fn exec(
 }
 
 /// What comes before the command itself: an entry in the audit log, and for a new container image and env file.
-pub fn before_exec(
+fn before_exec(
     context: &Context<'_>,
     accessory: &Accessory,
     command: &str,

@@ -4,6 +4,7 @@ use dhow_commands::app::{self, ExecOptions};
 use dhow_commands::audit::Entry;
 use dhow_commands::{LogOptions, proxy};
 use dhow_config::Role;
+use dhow_text::shell::Cmd;
 
 use super::boot::{seen, stop as stop_containers};
 use crate::context::{Context, Facts, PlanError};
@@ -23,7 +24,7 @@ pub fn start(context: &Context<'_>, facts: &Facts) -> Vec<Stage> {
             };
             let mut steps = vec![
                 context.audit(&Entry::StartedApp { version: &version }, Some(role)),
-                Step::run("starting the container", app::start(config, role, &version)),
+                Step::run("starting the container", app::start(config, role, &version)).tolerated(),
             ];
             if role.runs_proxy() {
                 steps.push(
@@ -35,7 +36,11 @@ pub fn start(context: &Context<'_>, facts: &Facts) -> Vec<Stage> {
                     .debug(),
                 );
                 let deploy = proxy::deploy_app(config, role, &version, "$dhow_id");
-                steps.extend(deploy.map(|cmd| Step::run("telling the proxy", cmd)));
+                let deploy = deploy.unwrap_or_default().real();
+                let (role, tell) = (&role.name, "did the container boot?");
+                steps.push(Step::run("telling the proxy", Cmd::new(format!(
+                    "if [ -z \"$dhow_id\" ]; then echo 'Failed to get endpoint for {role} on {host}, {tell}' >&2; exit 1; fi; {deploy}"
+                ))));
             }
             steps
         },
@@ -118,8 +123,8 @@ pub fn logs(
 ) -> Vec<Stage> {
     let config = context.config();
     roles(context, "logs", true, |_, role| {
-        let logs = app::logs(config, role, container_id, options)
-            .or(dhow_text::shell::Cmd::new("echo 'Nothing found'"));
+        let logs =
+            app::logs(config, role, container_id, options).or(Cmd::new("echo 'Nothing found'"));
         vec![Step::run("reading logs", logs).debug().block("App Host")]
     })
 }

@@ -273,7 +273,7 @@ fn evidence(context: &Context<'_>, role: &Role) -> Vec<Step> {
     if role.runs_proxy() {
         stop = unless_served(&format!("$(printf %.12s \"${ID}\")"), stop);
     }
-    let stop = Cmd::new(format!("[ -z \"${ID}\" ]")).or(stop);
+    let stop = Cmd::new(format!("[ -z \"${ID}\" ] || {{ {}; }}", stop.real()));
     vec![
         Step::run("container log", about("docker logs --timestamps --tail 40")).debug(),
         Step::run("container state", about(state)).debug(),
