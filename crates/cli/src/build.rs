@@ -78,7 +78,8 @@ pub(crate) async fn other(job: &Job<'_>, command: &Build) -> Result<(), Failed> 
     }
 }
 
-async fn check_docker(job: &Job<'_>) -> Result<(), Failed> {
+/// Fails unless docker with buildx is here.
+pub(crate) async fn check_docker(job: &Job<'_>) -> Result<(), Failed> {
     let argv = plan::shell_argv(&dhow_commands::docker::has_buildx());
     let answer = ask(job, "looking for docker", &argv).await?;
     if answer.exit == 0 {

@@ -30,14 +30,15 @@ enum Turn {
     Ours,
 }
 
-/// Starts the reporter that the command line asks for.
-pub(crate) fn start(edge: &Edge, global: &Global, redactor: Redactor) -> (Output, Sink) {
-    let format = match (global.json, edge.stdout_is_terminal) {
+/// Starts the reporter that the command line asks for. Beside a command whose bytes go to standard output as they are (`raw`) it
+/// says nothing but errors.
+pub(crate) fn start(edge: &Edge, global: &Global, raw: bool, redactor: Redactor) -> (Output, Sink) {
+    let format = match (global.json, edge.stdout_is_terminal && !raw) {
         (true, _) => Format::Json,
         (false, true) => Format::Human,
         (false, false) => Format::Plain,
     };
-    let verbosity = match (global.quiet, global.verbose) {
+    let verbosity = match (global.quiet || raw, global.verbose && !raw) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
         (false, false) => Verbosity::Normal,

@@ -2,9 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
+use dhow_plan::{Action, Stage, Step, Work};
 use dhow_run::{Failed, Failure};
 use dhow_ssh::{Event, ExecOptions, SshError, WindowSize};
-use dhow_text::shell::Cmd;
+use dhow_text::shell::{Cmd, single_quote};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
@@ -105,11 +106,88 @@ async fn pipe(job: &Job<'_>, host: &str, cmd: &Cmd) -> Result<i32, Failed> {
     Ok(i32::try_from(exit.code()).unwrap_or(255))
 }
 
+/// Runs stages; the output of commands that are the result goes to standard output byte for byte, host by host, and nothing else does.
+pub(crate) async fn raw(job: &Job<'_>, mut stages: Vec<Stage>) -> Result<(), Failed> {
+    if job.global.dry_run || job.global.json {
+        return job.execute_or_show(stages).await;
+    }
+    let mut results: Vec<(String, Cmd)> = Vec::new();
+    for stage in &mut stages {
+        let Work::Hosts { tracks, .. } = &mut stage.work else {
+            continue;
+        };
+        for track in tracks {
+            let is_result = |step: &mut Step| step.block.is_some();
+            for step in track.steps.extract_if(.., is_result) {
+                if let Action::Run(cmd) = step.action {
+                    results.push((track.host.clone(), cmd));
+                }
+            }
+        }
+    }
+    job.execute(stages).await?;
+    let alone = results.len() == 1;
+    let runs = results
+        .iter()
+        .map(|(host, cmd)| bytes_of(job, host, cmd, alone));
+    let mut failed = Vec::new();
+    for ended in futures_util::future::join_all(runs).await {
+        match ended {
+            // Nobody reading any more is no reason to fail.
+            Ok(bytes) => drop(std::io::stdout().write_all(&bytes)),
+            Err(failure) => failed.extend(failure.hosts),
+        }
+    }
+    let _ = std::io::stdout().flush();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failed { hosts: failed })
+    }
+}
+
+/// What a command prints; given back at its end, or put out as it comes.
+async fn bytes_of(job: &Job<'_>, host: &str, cmd: &Cmd, at_once: bool) -> Result<Vec<u8>, Failed> {
+    let session = job.fleet.session(host).await;
+    let session = session.map_err(|failure| job.on_host(host, failure))?;
+    let line = format!("sh -c {}", single_quote(&cmd.real()));
+    let exec = session.exec(&line, &ExecOptions::default()).await;
+    let mut exec = exec.map_err(|e| lost(job, host, &e))?;
+    if let Some(stdin) = exec.stdin() {
+        stdin.close().await.map_err(|e| lost(job, host, &e))?;
+    }
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    while let Some(event) = exec.next().await {
+        match event {
+            Event::Stdout(bytes) if at_once => {
+                let mut out = std::io::stdout();
+                if out.write_all(&bytes).and_then(|()| out.flush()).is_err() {
+                    return Ok(Vec::new());
+                }
+            }
+            Event::Stdout(bytes) => stdout.extend_from_slice(&bytes),
+            Event::Stderr(bytes) => stderr.extend_from_slice(&bytes),
+        }
+    }
+    let exit = exec.finish().await.map_err(|e| lost(job, host, &e))?;
+    if exit.is_success() {
+        return Ok(stdout);
+    }
+    let text = cmd.redacted();
+    let program = text.split_whitespace().next().unwrap_or_default();
+    let message = format!("{program} exit status: {}", exit.code());
+    let mut failure = Failure::new("SSHKit::Command::Failed", message);
+    failure.exit = i32::try_from(exit.code()).ok();
+    failure.output = String::from_utf8_lossy(&stderr).trim_end().to_owned();
+    failure.command = Some(text);
+    Err(job.on_host(host, failure))
+}
+
 fn shown(job: &Job<'_>, host: &str, cmd: &Cmd) -> Result<i32, Failed> {
-    let step = dhow_plan::Step::run("interactive", cmd.clone());
+    let step = Step::run("interactive", cmd.clone());
     let track = dhow_plan::Track::new(host, None, vec![step]);
     job.show(&dhow_plan::Plan {
-        stages: vec![dhow_plan::Stage::hosts("interactive", vec![track])],
+        stages: vec![Stage::hosts("interactive", vec![track])],
     });
     Ok(0)
 }

@@ -6,6 +6,7 @@ use dhow_commands::hook::Hook;
 use dhow_commands::{Content, LogOptions};
 use dhow_config::{Accessory as Settings, UploadedFile};
 use dhow_plan::verbs::accessory::{self as plan, LocalFile};
+use dhow_plan::verbs::upgrade;
 use dhow_plan::{Plan, Stage};
 use dhow_run::Failed;
 use dhow_text::redact::Secret;
@@ -19,51 +20,105 @@ use crate::{prompt, terminal, world};
 /// One of the `accessory` commands; gives the exit code.
 pub(super) async fn accessory(job: &Job<'_>, command: &Accessory) -> Result<i32, Failed> {
     let version = job.any_version();
+    let v = version.as_str();
     match command {
-        Accessory::Boot(args) => boot_named(job, &version, &args.name).await?,
-        Accessory::Reboot(args) => {
-            for settings in named(job, &args.name) {
-                let files = files(job, settings)?;
-                let stages = plan::reboot(&job.context(&version, true), settings, &files)
-                    .map_err(failed::plan)?;
-                job.locked_or_shown(&version, stages).await?;
-            }
-        }
-        Accessory::Start(args) => each(job, &version, &args.name, plan::start).await?,
-        Accessory::Stop(args) => each(job, &version, &args.name, plan::stop).await?,
-        Accessory::Restart(args) => {
-            each(job, &version, &args.name, |context, settings| {
-                let mut stages = plan::stop(context, settings);
-                stages.extend(plan::start(context, settings));
-                stages
-            })
-            .await?;
-        }
-        Accessory::Details(args) => {
-            for settings in named(job, &args.name) {
-                job.execute_or_show(plan::details(&job.context(&version, false), settings))
-                    .await?;
-            }
-        }
-        Accessory::Logs(args) => return logs(job, args).await,
-        Accessory::Exec(args) => return exec(job, args).await,
         Accessory::Remove(args) => {
             let question = format!(
                 "This will remove all containers, images and data directories for {}. Are you sure?",
                 args.name
             );
-            if prompt::confirmed(job, args.confirmed, &question).await {
-                each(job, &version, &args.name, plan::remove).await?;
+            if !prompt::confirmed(job, args.confirmed, &question).await {
+                return Ok(0);
             }
         }
-        _ => {
-            return Err(failed::error(
-                "NotImplementedError",
-                "this version of dhow does not have that `accessory` command yet",
-            ));
+        Accessory::Upgrade(args) => {
+            let question = "This will restart all accessories";
+            if !prompt::confirmed(job, args.confirmed, question).await {
+                return Ok(0);
+            }
+        }
+        Accessory::Exec(args) if args.raw && args.interactive => {
+            let text = "Raw is not compatible with interactive";
+            return Err(failed::error("ArgumentError", text));
+        }
+        _ => {}
+    }
+    if !matches!(command, Accessory::Logs(args) if args.follow) {
+        job.hook(Hook::PreConnect, v, false, None).await?;
+    }
+    match command {
+        Accessory::Boot(args) => boot_named(job, v, &args.name).await?,
+        Accessory::Upload(args) => {
+            with_own_files(job, v, &args.name, |context, settings, files| {
+                Ok(plan::upload(context, settings, files))
+            })
+            .await?;
+        }
+        Accessory::Reboot(args) => with_own_files(job, v, &args.name, plan::reboot).await?,
+        Accessory::Directories(args) => each(job, v, &args.name, plan::directories).await?,
+        Accessory::Start(args) => each(job, v, &args.name, plan::start).await?,
+        Accessory::Stop(args) => each(job, v, &args.name, plan::stop).await?,
+        Accessory::Restart(args) => each(job, v, &args.name, plan::restart).await?,
+        Accessory::Details(args) => {
+            for settings in named(job, &args.name) {
+                let stages = plan::details(&job.context(v, false), settings);
+                job.execute_or_show(stages).await?;
+            }
+        }
+        Accessory::Logs(args) => return logs(job, args).await,
+        Accessory::Exec(args) => return exec(job, args).await,
+        Accessory::PullImage(args) => {
+            for settings in named(job, &args.name) {
+                let stages = plan::pull_image(&job.context(v, true), settings);
+                job.locked_or_shown(v, stages.map_err(failed::plan)?)
+                    .await?;
+            }
+        }
+        Accessory::Remove(args) => each(job, v, &args.name, plan::remove).await?,
+        Accessory::RemoveContainer(args) => {
+            each(job, v, &args.name, plan::remove_container).await?;
+        }
+        Accessory::RemoveImage(args) => each(job, v, &args.name, plan::remove_image).await?,
+        Accessory::RemoveServiceDirectory(args) => {
+            each(job, v, &args.name, plan::remove_directory).await?;
+        }
+        Accessory::Upgrade(args) => {
+            let accessories = with_files(job, named(job, &args.name))?;
+            let context = job.context(v, true);
+            let stages = upgrade::accessory(&context, &args.name, &accessories, args.rolling)
+                .map_err(failed::plan)?;
+            job.locked_or_shown(v, stages).await?;
         }
     }
     Ok(0)
+}
+
+/// Accessories with their files, read and rendered.
+pub(super) fn with_files<'s>(
+    job: &Job<'_>,
+    accessories: impl IntoIterator<Item = &'s Settings>,
+) -> Result<Vec<(&'s Settings, Vec<LocalFile>)>, Failed> {
+    accessories
+        .into_iter()
+        .map(|settings| Ok((settings, files(job, settings)?)))
+        .collect()
+}
+
+async fn with_own_files(
+    job: &Job<'_>,
+    version: &str,
+    name: &str,
+    stages: impl Fn(
+        &dhow_plan::Context<'_>,
+        &Settings,
+        &[LocalFile],
+    ) -> Result<Vec<Stage>, dhow_plan::PlanError>,
+) -> Result<(), Failed> {
+    for (settings, files) in with_files(job, named(job, name))? {
+        let stages = stages(&job.context(version, true), settings, &files).map_err(failed::plan)?;
+        job.locked_or_shown(version, stages).await?;
+    }
+    Ok(())
 }
 
 /// The stages that boot all accessories of the command's hosts, for `setup`.
@@ -82,7 +137,6 @@ async fn boot_named(job: &Job<'_>, version: &str, name: &str) -> Result<(), Fail
             job.show(&Plan { stages });
             continue;
         }
-        job.hook(Hook::PreConnect, version, false, None).await?;
         let work = async {
             let stages = boot_stages(job, version, settings, true).await?;
             job.execute(stages).await.map(|_| ())
@@ -158,49 +212,51 @@ async fn logs(job: &Job<'_>, args: &AccessoryLogs) -> Result<i32, Failed> {
 }
 
 async fn exec(job: &Job<'_>, args: &AccessoryExec) -> Result<i32, Failed> {
-    if args.raw && args.interactive {
-        return Err(failed::error(
-            "ArgumentError",
-            "Raw is not compatible with interactive",
-        ));
-    }
     let version = job.any_version();
+    let context = job.context(&version, false);
     let command = args.command.join(" ");
-    let (from, source) = if args.reuse {
-        ("existing", "existing")
-    } else {
-        ("new", "new")
-    };
+    let from = if args.reuse { "existing" } else { "new" };
     for settings in named(job, &args.name) {
         if args.interactive {
-            let hosts = job.targets.hosts_of(settings);
-            let Some(host) = hosts.first() else { continue };
-            job.say(format!(
-                "Launching interactive command via SSH from {from} container..."
-            ));
-            let terminal = if job.edge.stdin_is_terminal {
-                Terminal::Full
-            } else {
-                Terminal::Input
-            };
-            let exec = if args.reuse {
-                words::exec_existing(settings, terminal, &command)
-            } else {
-                words::exec_new(job.config(), settings, terminal, &command)
-            };
-            return terminal::interactive(job, host, &exec).await;
+            return interactive(job, &context, settings, args).await;
         }
-        job.say(format!("Launching command from {source} container..."));
-        let stages = plan::exec(
-            &job.context(&version, false),
-            settings,
-            &command,
-            args.reuse,
-        )
-        .map_err(failed::plan)?;
-        job.execute_or_show(stages).await?;
+        job.say(format!("Launching command from {from} container..."));
+        let stages = plan::exec(&context, settings, &command, args.reuse).map_err(failed::plan)?;
+        if args.raw {
+            terminal::raw(job, stages).await?;
+        } else {
+            job.execute_or_show(stages).await?;
+        }
     }
     Ok(0)
+}
+
+async fn interactive(
+    job: &Job<'_>,
+    context: &dhow_plan::Context<'_>,
+    settings: &Settings,
+    args: &AccessoryExec,
+) -> Result<i32, Failed> {
+    let hosts = job.targets.hosts_of(settings);
+    let Some(host) = hosts.first() else {
+        return Ok(0);
+    };
+    let command = args.command.join(" ");
+    let terminal = if job.edge.stdin_is_terminal {
+        Terminal::Full
+    } else {
+        Terminal::Input
+    };
+    if args.reuse {
+        job.say("Launching interactive command via SSH from existing container...");
+        let exec = words::exec_existing(settings, terminal, &command);
+        return terminal::interactive(job, host, &exec).await;
+    }
+    let before = plan::before_interactive(context, settings, host).map_err(failed::plan)?;
+    job.execute_or_show(before).await?;
+    job.say("Launching interactive command via SSH from new container...");
+    let exec = words::exec_new(job.config(), settings, terminal, &command);
+    terminal::interactive(job, host, &exec).await
 }
 
 /// The accessories of this name (`all` is every one); none, and a word about it, if there is no such accessory.

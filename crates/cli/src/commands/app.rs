@@ -5,8 +5,8 @@ use dhow_commands::app::{self as words, ExecOptions, Terminal};
 use dhow_commands::hook::Hook;
 use dhow_config::Pairs;
 use dhow_plan::Facts;
-use dhow_plan::verbs::app as plan;
-use dhow_run::Failed;
+use dhow_plan::verbs::{app as plan, stale};
+use dhow_run::{EventKind, Failed};
 use dhow_text::shell::ShellValue;
 
 use super::deploy;
@@ -19,36 +19,96 @@ use crate::terminal;
 pub(super) async fn app(job: &Job<'_>, command: &App) -> Result<i32, Failed> {
     let version = job.any_version();
     match command {
-        App::Boot => deploy::app_boot(job).await?,
+        // These two tell the hook themselves, or must not.
+        App::Boot => return deploy::app_boot(job).await.map(|()| 0),
+        App::Exec(options) => return exec(job, options).await,
+        App::Logs(options) if options.follow => return logs(job, options).await,
+        _ => job.hook(Hook::PreConnect, &version, false, None).await?,
+    }
+    let look = || job.context(&version, false);
+    let change = || job.context(&version, true);
+    match command {
+        App::Boot | App::Exec(_) => {}
         App::Start => under_lock(job, &version, plan::start).await?,
         App::Stop => under_lock(job, &version, plan::stop).await?,
         App::Remove => under_lock(job, &version, plan::remove).await?,
-        App::Details => {
-            job.execute_or_show(plan::details(&job.context(&version, false)))
-                .await?;
-        }
-        App::Containers => {
-            job.execute_or_show(plan::containers(&job.context(&version, false)))
-                .await?;
-        }
-        App::Images => {
-            job.execute_or_show(plan::images(&job.context(&version, false)))
-                .await?;
-        }
-        App::Version => {
-            job.execute_or_show(plan::version(&job.context(&version, false)))
-                .await?;
-        }
+        App::StaleContainers(options) => stale_containers(job, &version, options.stop).await?,
+        App::Details => job.execute_or_show(plan::details(&look())).await?,
+        App::Containers => job.execute_or_show(plan::containers(&look())).await?,
+        App::Images => job.execute_or_show(plan::images(&look())).await?,
+        App::Version => job.execute_or_show(plan::version(&look())).await?,
         App::Logs(options) => return logs(job, options).await,
-        App::Exec(options) => return exec(job, options).await,
-        _ => {
-            return Err(failed::error(
-                "NotImplementedError",
-                "this version of dhow does not have that `app` command yet",
-            ));
+        App::Live => job.locked_or_shown(&version, plan::live(&change())).await?,
+        App::Maintenance(options) => {
+            let drain = options.drain_timeout.map(whole_seconds);
+            let stages = plan::maintenance(&change(), drain, options.message.as_deref());
+            job.locked_or_shown(&version, stages).await?;
+        }
+        App::RemoveContainer(options) => {
+            let stages = plan::remove_container(&change(), &options.version);
+            job.locked_or_shown(&version, stages).await?;
+        }
+        App::RemoveContainers => {
+            job.locked_or_shown(&version, plan::remove_containers(&change()))
+                .await?;
+        }
+        App::RemoveImages => {
+            job.locked_or_shown(&version, plan::remove_images(&change()))
+                .await?;
+        }
+        App::RemoveAppDirectories => {
+            job.locked_or_shown(&version, plan::remove_directories(&change()))
+                .await?;
         }
     }
     Ok(0)
+}
+
+/// `app stale_containers`: a look; with `--stop` it is under the lock and has consequences.
+async fn stale_containers(job: &Job<'_>, version: &str, stop: bool) -> Result<(), Failed> {
+    let hosts = job.targets.app_hosts();
+    let look = job.look(&hosts, &[], false);
+    if !stop || job.global.dry_run {
+        let facts = look.await?;
+        let context = job.context(version, false);
+        let found = stale::find(&context, &facts);
+        if stop {
+            job.show(&dhow_plan::Plan {
+                stages: stale::stop_all(&context, &found),
+            });
+        } else {
+            tell(job, &found, stale::Stale::detected);
+        }
+        return Ok(());
+    }
+    let (held, facts) = job.lock_and_look(version, look).await?;
+    let work = async {
+        let context = job.context(version, true);
+        let found = stale::find(&context, &facts);
+        tell(job, &found, stale::Stale::stopping);
+        job.execute(stale::stop_all(&context, &found))
+            .await
+            .map(|_| ())
+    };
+    let result = job.guarded(&held, work).await;
+    job.unlock(held).await;
+    result
+}
+
+fn tell<'s>(job: &Job<'_>, found: &[stale::Stale<'s>], text: impl Fn(&stale::Stale<'s>) -> String) {
+    for stale in found {
+        job.sink.emit(EventKind::Block {
+            header: "App Host".to_owned(),
+            host: stale.host.to_owned(),
+            text: text(stale),
+        });
+    }
+}
+
+/// The proxy's time outs are whole seconds; a part of one counts as one.
+#[expect(clippy::cast_possible_truncation, reason = "no time out is that long")]
+fn whole_seconds(seconds: f64) -> i64 {
+    seconds.ceil() as i64
 }
 
 /// Looks, then does what the look calls for, under the lock.
@@ -65,7 +125,6 @@ async fn under_lock(
         });
         return Ok(());
     }
-    job.hook(Hook::PreConnect, version, false, None).await?;
     let (held, facts) = job
         .lock_and_look(version, job.look(&hosts, &[], false))
         .await?;
@@ -152,8 +211,8 @@ async fn exec(job: &Job<'_>, args: &AppExec) -> Result<i32, Failed> {
         job.say(format!(
             "Launching command with version {version} from existing container..."
         ));
-        job.execute_or_show(plan::exec_existing(&context, &version, &options, &command))
-            .await?;
+        let stages = plan::exec_existing(&context, &version, &options, &command);
+        result(job, args, stages).await?;
         return Ok(0);
     }
     let version = match &job.global.version {
@@ -166,7 +225,7 @@ async fn exec(job: &Job<'_>, args: &AppExec) -> Result<i32, Failed> {
     let context = job.context(&version, false);
     if args.interactive {
         let before = plan::before_interactive(&context, &version).map_err(failed::plan)?;
-        job.execute(before).await?;
+        job.execute_or_show(before).await?;
         job.say(format!("Launching interactive command with version {version} via SSH from new container on {host}..."));
         let hex = context.random.hex(6);
         let exec = words::exec_new(config, role, host, &version, &hex, &options, &command);
@@ -176,8 +235,21 @@ async fn exec(job: &Job<'_>, args: &AppExec) -> Result<i32, Failed> {
         "Launching command with version {version} from new container..."
     ));
     let stages = plan::exec_new(&context, &version, &options, &command).map_err(failed::plan)?;
-    job.execute_or_show(stages).await?;
+    result(job, args, stages).await?;
     Ok(0)
+}
+
+/// Runs a command for what it prints, in blocks or as it is.
+async fn result(
+    job: &Job<'_>,
+    args: &AppExec,
+    stages: Vec<dhow_plan::Stage>,
+) -> Result<(), Failed> {
+    if args.raw {
+        terminal::raw(job, stages).await
+    } else {
+        job.execute_or_show(stages).await
+    }
 }
 
 /// Kamal's checks, in its order.

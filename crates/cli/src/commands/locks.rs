@@ -1,5 +1,6 @@
 //! `lock …`: the deploy lock by hand. Such a lock has no lease: it stays until somebody releases it.
 
+use dhow_commands::hook::Hook;
 use dhow_commands::{audit, lock as words};
 use dhow_plan::{Stage, Step, Track};
 use dhow_run::Failed;
@@ -11,6 +12,8 @@ use crate::job::Job;
 
 /// One of the `lock` commands; gives the exit code.
 pub(super) async fn lock(job: &Job<'_>, command: &Lock) -> Result<i32, Failed> {
+    let version = job.any_version();
+    job.hook(Hook::PreConnect, &version, false, None).await?;
     match command {
         Lock::Status => {
             let (found, text) = ask(job, words::status(job.config())).await?;

@@ -1,5 +1,6 @@
 //! `details`, `audit` and `prune …`: short plans without questions.
 
+use dhow_commands::hook::Hook;
 use dhow_plan::verbs::{details as plan, prune as pruning};
 use dhow_run::Failed;
 
@@ -10,6 +11,7 @@ use crate::job::Job;
 /// `details`
 pub(super) async fn details(job: &Job<'_>) -> Result<(), Failed> {
     let version = job.any_version();
+    job.hook(Hook::PreConnect, &version, false, None).await?;
     job.execute_or_show(plan::details(&job.context(&version, false)))
         .await
 }
@@ -17,6 +19,7 @@ pub(super) async fn details(job: &Job<'_>) -> Result<(), Failed> {
 /// `audit`
 pub(super) async fn audit(job: &Job<'_>) -> Result<(), Failed> {
     let version = job.any_version();
+    job.hook(Hook::PreConnect, &version, false, None).await?;
     job.execute_or_show(plan::audit(&job.context(&version, false)))
         .await
 }
@@ -31,5 +34,6 @@ pub(super) async fn prune(job: &Job<'_>, command: &Prune) -> Result<(), Failed> 
         Prune::Containers(options) => pruning::containers(&context, options.retain),
     };
     let stages = stages.map_err(failed::plan)?;
+    job.hook(Hook::PreConnect, &version, false, None).await?;
     job.locked_or_shown(&version, stages).await
 }

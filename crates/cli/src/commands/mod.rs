@@ -11,15 +11,16 @@ mod registry;
 mod remove;
 mod secrets;
 mod server;
+mod upgrade;
 
 use std::process::ExitCode;
 
-use dhow_config::Loaded;
+use dhow_config::{Config, Loaded};
 use dhow_run::{EventKind, Failed, Sink};
 use dhow_text::redact::{Redactor, Secret};
 
 use crate::args::{
-    self, Accessory, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Server,
+    self, Accessory, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Proxy, Server,
 };
 use crate::edge::Edge;
 use crate::git::Git;
@@ -88,7 +89,8 @@ async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> Exit
     } else {
         Redactor::new(hidden)
     };
-    let (output, sink) = output::start(edge, global, redactor);
+    let raw = is_raw(&invocation.command);
+    let (output, sink) = output::start(edge, global, raw, redactor);
 
     let result = match prepared {
         Ok((targets, secrets, all_secrets, key_data)) => {
@@ -200,18 +202,24 @@ async fn verb(job: &Job<'_>, command: &Command) -> Result<i32, Failed> {
         Command::Registry(command) => return registry::registry(job, command).await,
         Command::Server(command) => return server::server(job, command).await,
         Command::Build(command) => deploy::build(job, command).await,
-        other => Err(crate::failed::error(
-            "NotImplementedError",
-            format!("this version of dhow does not have `{}` yet", name(other)),
-        )),
+        Command::Upgrade(options) => upgrade::upgrade(job, options).await,
+        Command::Config
+        | Command::Docs(_)
+        | Command::Init(_)
+        | Command::Version
+        | Command::Schema
+        | Command::Secrets(_) => Ok(()),
     };
     done.map(|()| 0)
 }
 
-fn name(command: &Command) -> &'static str {
+/// Whether a command's bytes go to standard output as they are.
+fn is_raw(command: &Command) -> bool {
     match command {
-        Command::Upgrade(_) => "upgrade",
-        _ => "that command",
+        Command::App(App::Exec(exec)) => exec.raw,
+        Command::Accessory(Accessory::Exec(exec)) => exec.raw,
+        Command::Server(Server::Exec(exec)) => exec.raw,
+        _ => false,
     }
 }
 
@@ -230,7 +238,7 @@ fn prepare<'c>(
 ) -> Result<Prepared<'c>, Failed> {
     let config = &loaded.config;
     let targets = job::targets(config, &invocation.global)?;
-    let needs = needs(&invocation.command);
+    let needs = needs(&invocation.command, config);
     let mut names = job::secret_names(&targets, needs);
     if invocation.global.dry_run {
         let secrets = job::unread(&names);
@@ -257,17 +265,36 @@ fn prepare<'c>(
 }
 
 /// What each command needs of the secrets files.
-fn needs(command: &Command) -> Needs {
+fn needs(command: &Command, config: &Config) -> Needs {
     match command {
         Command::Setup(_) => Needs {
             accessories: true,
             ..Needs::DEPLOY
         },
-        Command::Accessory(Accessory::Boot(_) | Accessory::Reboot(_) | Accessory::Exec(_)) => {
-            Needs {
-                accessories: true,
-                ..Needs::REGISTRY
-            }
+        Command::Upgrade(_) => Needs {
+            accessories: true,
+            registry: true,
+            ..Needs::BOOT
+        },
+        Command::Accessory(
+            Accessory::Boot(_)
+            | Accessory::Reboot(_)
+            | Accessory::Exec(_)
+            | Accessory::Upload(_)
+            | Accessory::PullImage(_)
+            | Accessory::Upgrade(_),
+        ) => Needs {
+            accessories: true,
+            ..Needs::REGISTRY
+        },
+        Command::Proxy(Proxy::Upgrade(_)) => Needs {
+            registry: true,
+            ..Needs::BOOT
+        },
+        Command::Proxy(Proxy::Boot | Proxy::Reboot(_))
+            if dhow_plan::verbs::proxy::needs_registry(config) =>
+        {
+            Needs::REGISTRY
         }
         Command::Deploy(_) | Command::Redeploy(_) => Needs::DEPLOY,
         Command::Rollback(_) | Command::App(App::Boot) => Needs::BOOT,

@@ -1,51 +1,95 @@
 //! `proxy …`
 
 use dhow_commands::LogOptions;
+use dhow_commands::hook::Hook;
 use dhow_commands::proxy as words;
 use dhow_plan::verbs::proxy as plan;
-use dhow_run::Failed;
+use dhow_run::{Failed, Level};
 
-use super::deploy;
-use crate::args::{Proxy, ProxyLogs};
+use super::{deploy, upgrade};
+use crate::args::{BootConfig, BootConfigAction, Proxy, ProxyLogs};
 use crate::failed;
 use crate::job::Job;
 use crate::{prompt, terminal};
 
+const OUTAGE: &str = "This will cause a brief outage on each host. Are you sure?";
+
 /// One of the `proxy` commands; gives the exit code.
 pub(super) async fn proxy(job: &Job<'_>, command: &Proxy) -> Result<i32, Failed> {
     let version = job.any_version();
+    let asks_first = match command {
+        Proxy::Reboot(options) | Proxy::Upgrade(options) => Some(options.confirmed),
+        _ => None,
+    };
+    if let Some(confirmed) = asks_first
+        && !prompt::confirmed(job, confirmed, OUTAGE).await
+    {
+        return Ok(0);
+    }
+    if !matches!(command, Proxy::Logs(options) if options.follow) {
+        job.hook(Hook::PreConnect, &version, false, None).await?;
+    }
     let context = job.context(&version, true);
+    let change = |stages| job.locked_or_shown(&version, stages);
     match command {
         Proxy::Boot => boot(job, &version).await?,
-        Proxy::Reboot(options) => {
-            if !prompt::confirmed(
-                job,
-                options.confirmed,
-                "This will cause a brief outage on each host. Are you sure?",
-            )
-            .await
-            {
-                return Ok(0);
-            }
-            reboot(job, &version, options.rolling).await?;
-        }
-        Proxy::Start => job.locked_or_shown(&version, plan::start(&context)).await?,
-        Proxy::Stop => job.locked_or_shown(&version, plan::stop(&context)).await?,
-        Proxy::Restart => {
-            job.locked_or_shown(&version, plan::restart(&context))
-                .await?;
-        }
+        Proxy::BootConfig(options) => boot_config(job, &version, options).await?,
+        Proxy::Reboot(options) => reboot(job, &version, options.rolling).await?,
+        Proxy::Upgrade(options) => upgrade::proxy(job, options.rolling).await?,
+        Proxy::Start => change(plan::start(&context)).await?,
+        Proxy::Stop => change(plan::stop(&context)).await?,
+        Proxy::Restart => change(plan::restart(&context)).await?,
         Proxy::Details => job.execute_or_show(plan::details(&context)).await?,
         Proxy::Logs(options) => return logs(job, options).await,
         Proxy::Remove(options) => remove(job, &version, options.force).await?,
-        _ => {
-            return Err(failed::error(
-                "NotImplementedError",
-                "this version of dhow does not have that `proxy` command yet",
-            ));
-        }
+        Proxy::RemoveContainer => change(plan::remove_container(&context)).await?,
+        Proxy::RemoveImage => change(plan::remove_image(&context)).await?,
+        Proxy::RemoveProxyDirectory => change(plan::remove_directory(&context)).await?,
     }
     Ok(0)
+}
+
+/// `proxy boot_config`: files on the hosts that say how the proxy is run. Takes no lock.
+async fn boot_config(job: &Job<'_>, version: &str, args: &BootConfig) -> Result<(), Failed> {
+    let deprecated = "The proxy boot_config command is deprecated - set the config in the deploy YAML at proxy/run instead";
+    job.sink.say(Level::Warn, deprecated);
+    let context = job.context(version, false);
+    let stages = match &args.action {
+        BootConfigAction::Set => plan::set_boot_config(&context, &settings(args))
+            .map_err(|error| failed::error("ArgumentError", error.to_string()))?,
+        BootConfigAction::Reset => plan::reset_boot_config(&context),
+        BootConfigAction::Get if !job.global.dry_run => {
+            for outcome in job.execute(plan::boot_config(&context)).await? {
+                let answer = outcome.outputs.concat();
+                job.say(format!("Host {}: {}", outcome.host, answer.trim()));
+            }
+            return Ok(());
+        }
+        BootConfigAction::Get => plan::boot_config(&context),
+        BootConfigAction::Unknown(other) => {
+            return Err(failed::error(
+                "ArgumentError",
+                format!("Unknown boot_config subcommand {other}"),
+            ));
+        }
+    };
+    job.execute_or_show(stages).await
+}
+
+fn settings(args: &BootConfig) -> words::BootConfig {
+    words::BootConfig {
+        publish: args.publish,
+        bind_ips: args.publish_host_ip.clone(),
+        http_port: args.http_port.into(),
+        https_port: args.https_port.into(),
+        log_max_size: args.log_max_size.clone(),
+        registry: args.registry.clone(),
+        repository: args.repository.clone(),
+        image_version: args.image_version.clone(),
+        metrics_port: args.metrics_port.map(Into::into),
+        debug: args.debug,
+        docker_options: args.docker_options.clone(),
+    }
 }
 
 /// Whether other apps than this one live on the proxy's hosts.

@@ -1,5 +1,6 @@
 //! `remove`
 
+use dhow_commands::hook::Hook;
 use dhow_plan::verbs::remove as plan;
 use dhow_run::Failed;
 
@@ -27,6 +28,7 @@ pub(super) async fn remove(job: &Job<'_>, confirmed: bool) -> Result<(), Failed>
     {
         return Ok(());
     }
+    job.hook(Hook::PreConnect, &version, false, None).await?;
     let (held, facts) = job
         .lock_and_look(&version, job.look(hosts, &[], false))
         .await?;

@@ -38,8 +38,12 @@ pub(super) async fn server(job: &Job<'_>, command: &Server) -> Result<i32, Faile
                 "Running '{text}' on {}...",
                 job.targets.hosts.join(", ")
             ));
-            job.execute_or_show(plan::exec(&job.context(&version, false), &text))
-                .await?;
+            let stages = plan::exec(&job.context(&version, false), &text);
+            if args.raw {
+                terminal::raw(job, stages).await?;
+            } else {
+                job.execute_or_show(stages).await?;
+            }
         }
     }
     Ok(0)
