@@ -3,15 +3,16 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dhow_certs::{ACME_TLS_ALPN, HttpChallenge, Manager, Resolver};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
 
 /// Both listeners.
 pub(crate) struct Front {
@@ -130,14 +131,18 @@ async fn shake_hands(listener: TcpListener, behind: Arc<Behind>) {
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(&behind) as Arc<dyn ResolvesServerCert>);
     config.alpn_protocols = vec![b"http/1.1".to_vec(), ACME_TLS_ALPN.to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let config = Arc::new(config);
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let acceptor = acceptor.clone();
+        let (config, behind) = (Arc::clone(&config), Arc::clone(&behind));
         tokio::spawn(async move {
-            if let Ok(mut stream) = acceptor.accept(stream).await {
-                let _ = stream.shutdown().await;
+            let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            let name = start.client_hello().server_name().map(str::to_owned);
+            let prober = Resolver::is_challenge(&start.client_hello());
+            if let (Some(manager), Some(name), false) = (behind.manager(), name, prober) {
+                manager.prepare(&name, Duration::from_secs(30)).await;
             }
+            start.into_stream(config).await?.shutdown().await
         });
     }
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use dhow_certs::{
-    AcmeIssuer, AcmeSettings, CertStore, ChallengeKind, Challenges, Clock, Coverage, Dice, Event,
-    ExternalAccount, Fetcher, GateLimits, HostName, Issuer, KeyKind, Manager, Moment,
+    AcmeIssuer, AcmeSettings, Ask, CertStore, ChallengeKind, Challenges, Clock, Coverage, Denial,
+    Dice, Event, ExternalAccount, Fetcher, GateLimits, HostName, Issuer, KeyKind, Manager, Moment,
     ScheduleLimits, Surroundings,
 };
 use http::HeaderValue;
@@ -102,6 +102,22 @@ impl World {
             hosts: hosts.iter().map(|name| host(name)).collect(),
             ask: None,
             deployed,
+        }
+    }
+
+    /// Takes any host, if `allows` says so.
+    fn on_demand(&self, allows: fn(&str) -> bool) -> Coverage {
+        let ask: Ask = Arc::new(move |host| {
+            let answer = if allows(host.as_str()) {
+                Ok(())
+            } else {
+                Err(Denial::NoAnswer("not one of ours".to_owned()))
+            };
+            Box::pin(async { answer })
+        });
+        Coverage {
+            ask: Some(ask),
+            ..self.coverage(&[], true)
         }
     }
 
@@ -255,6 +271,39 @@ async fn the_other_challenge_when_the_first_fails() {
         "{events:?}"
     );
     assert_eq!(events[1], "issued app.example.com");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_demand_within_the_first_handshake() {
+    let mut world = World::new(&[ChallengeKind::TlsAlpn01], Wanted::Nothing).await;
+    let manager = world.start();
+    manager.cover("any", world.on_demand(|name| name == "shop.example.com"));
+    let roots = world.pebble.roots().await;
+    assert!(
+        world
+            .front
+            .visit("other.example.com", &roots)
+            .await
+            .is_err()
+    );
+    let first = world.front.visit("shop.example.com", &roots).await.unwrap();
+    let again = world.front.visit("shop.example.com", &roots).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(world.pebble.orders(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answered_by_another_proxy_on_the_same_cache() {
+    for kind in [ChallengeKind::Http01, ChallengeKind::TlsAlpn01] {
+        let mut world = World::new(&[kind], Wanted::Nothing).await;
+        let orders = world.start();
+        // The challenge arrives at one that has no order of its own.
+        let answers = world.start();
+        answers.cover("any", world.on_demand(|_| false));
+        orders.cover("app", world.coverage(&["app.example.com"], true));
+        let done = orders.prepare("app.example.com", PATIENCE).await;
+        assert!(done, "{kind:?}: {:?}", world.events());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
