@@ -70,6 +70,14 @@ impl ServiceOptions {
         !self.tls_certificate_path.is_empty() && !self.tls_private_key_path.is_empty()
     }
 
+    /// Requests for `path`, as the service sees it (decoded, without query), are not counted.
+    #[must_use]
+    pub fn leaves_out_of_metrics(&self, path: &str) -> bool {
+        self.exclude_metrics_paths
+            .iter()
+            .any(|left_out| left_out == path)
+    }
+
     /// `/` is among the prefixes.
     #[must_use]
     pub fn serves_root(&self) -> bool {

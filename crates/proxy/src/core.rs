@@ -14,6 +14,7 @@ use crate::balance::TargetSet;
 use crate::client::Clients;
 use crate::clock::WallClock;
 use crate::lane::Lane;
+use crate::metrics::Shard;
 use crate::plane::{Order, Plane};
 use crate::request_id::RequestIds;
 use crate::router::Table;
@@ -97,6 +98,11 @@ impl Core {
         } else {
             self.rebuild(version)
         }
+    }
+
+    /// Where this core counts its requests; nowhere unless metrics were asked for.
+    pub(crate) fn shard(&self) -> Option<&Shard> {
+        self.plane.metrics.as_ref()?.shard(self.index)
     }
 
     /// Lends the access log, and sees to it that the line gets written soon.

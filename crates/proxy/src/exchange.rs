@@ -2,17 +2,20 @@
 //! last byte, or when the client has gone.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 use crate::access_log::join;
 use crate::client::Client;
 use crate::core::{Core, LocalService};
 use crate::lane::Lane;
 use crate::request_id::IdText;
+use crate::router::strip_prefix;
 
 /// What is logged for a client that went away before it was answered.
 const CLIENT_GONE: u16 = 499;
@@ -34,6 +37,8 @@ pub(crate) struct Exchange {
     made_id: Option<IdText>,
     /// The service it was for.
     pub(crate) service: Option<Rc<LocalService>>,
+    /// What the metrics make of it.
+    metering: Metering,
     /// The target it was given to.
     pub(crate) target: Option<Rc<Lane>>,
     /// The status sent.
@@ -44,6 +49,16 @@ pub(crate) struct Exchange {
     pub(crate) response_type: Option<HeaderValue>,
     /// Values of the response headers to log, in the order of the rules.
     pub(crate) response_headers: Vec<Vec<u8>>,
+}
+
+/// How a request shows in the metrics.
+enum Metering {
+    /// No service has it, or not yet.
+    Unrouted,
+    /// It is counted among those in flight on this service.
+    Entered(Arc<str>),
+    /// Not at all.
+    Excluded,
 }
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -77,6 +92,7 @@ impl Exchange {
             request_length,
             made_id,
             service: None,
+            metering: Metering::Unrouted,
             target: None,
             status: CLIENT_GONE,
             sent: 0,
@@ -108,6 +124,26 @@ impl Exchange {
         self.host.to_str().unwrap_or_default()
     }
 
+    /// Notes the service it is for, which sees the path without `prefix`. May be called again when that changes.
+    pub(crate) fn routed(&mut self, local: &Rc<LocalService>, prefix: &str) {
+        self.service = Some(Rc::clone(local));
+        let Some(shard) = self.core.shard() else {
+            return;
+        };
+        if let Metering::Entered(name) = &self.metering {
+            shard.leave(name);
+        }
+        let service = &local.service;
+        let path = strip_prefix(self.parts.uri.path(), prefix);
+        let path = percent_decode_str(&path).decode_utf8_lossy();
+        self.metering = if service.options.leaves_out_of_metrics(&path) {
+            Metering::Excluded
+        } else {
+            shard.enter(&service.name);
+            Metering::Entered(Arc::clone(&service.name))
+        };
+    }
+
     /// Notes what the log says of the response.
     pub(crate) fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = status.as_u16();
@@ -129,6 +165,17 @@ impl Drop for Exchange {
         let now = Instant::now();
         let nanos = u64::try_from(now.duration_since(self.arrival).as_nanos()).unwrap_or(u64::MAX);
         let unix_nanos = self.core.clock.unix_nanos(now);
+        if let Some(shard) = self.core.shard() {
+            let method = &self.parts.method;
+            match &self.metering {
+                Metering::Excluded => {}
+                Metering::Unrouted => shard.answered(&Arc::default(), method, self.status, nanos),
+                Metering::Entered(name) => {
+                    shard.leave(name);
+                    shard.answered(name, method, self.status, nanos);
+                }
+            }
+        }
         let core = Rc::clone(&self.core);
         core.with_log(|log| log.write(self, unix_nanos, nanos));
         self.client.phase.idle();

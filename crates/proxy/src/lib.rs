@@ -52,6 +52,8 @@ mod http2;
 mod lane;
 mod listener;
 mod log;
+mod metrics;
+mod metrics_server;
 mod operations;
 mod pages;
 mod pause;

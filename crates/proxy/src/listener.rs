@@ -50,6 +50,14 @@ pub(crate) fn listen(port: u16, cores: usize) -> Result<Vec<TcpListener>, Listen
     Ok(sockets)
 }
 
+/// A socket of its own on `port` of every address.
+///
+/// # Errors
+/// When the port is taken or may not be used.
+pub(crate) fn listen_alone(port: u16) -> Result<TcpListener, ListenError> {
+    bind(port, false).map_err(|source| ListenError::Bind { port, source })
+}
+
 fn bind(port: u16, shared: bool) -> io::Result<TcpListener> {
     let dual = |domain: Domain, address: SocketAddr| {
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;

@@ -186,10 +186,15 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
             .find(host, exchange.parts.uri.path())
             .ok_or(Failure::NotFound)?;
         let local = mirror.services.get(hit.service).ok_or(Failure::NotFound)?;
-        exchange.service = Some(Rc::clone(local));
-        let host = host_without_port(exchange.host_text());
-        let raw_path = exchange.parts.uri.path();
         let service = &local.service;
+        let stripped = if service.options.strip_prefix {
+            hit.prefix
+        } else {
+            "/"
+        };
+        exchange.routed(local, stripped);
+        let host = host_without_port(exchange.host_text());
+        let path = strip_prefix(exchange.parts.uri.path(), stripped);
         let tls = exchange.client.tls;
         if tls && !service.options.tls_enabled {
             return Err(Failure::NoTls);
@@ -202,11 +207,6 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
         if let Some(location) = redirect::location(&service.options, host, tls, whole) {
             return Ok(Admitted::Answered(moved(&exchange.parts.method, &location)));
         }
-        let path = if service.options.strip_prefix {
-            strip_prefix(raw_path, hit.prefix)
-        } else {
-            raw_path.into()
-        };
         if !service.gate.is_open() {
             if is_health_check(exchange, service, &path) {
                 return Ok(Admitted::Answered(Answer::empty(StatusCode::OK)));

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::log::LogSender;
+use crate::metrics::Metrics;
 use crate::router::Table;
 use crate::target::TargetId;
 
@@ -18,6 +19,8 @@ pub(crate) struct Plane {
     version: AtomicU64,
     /// Where log lines go.
     pub(crate) log: LogSender,
+    /// Where requests are counted; nowhere unless a metrics port was asked for.
+    pub(crate) metrics: Option<Arc<Metrics>>,
     /// Number of cores that serve.
     pub(crate) cores: usize,
     /// The port configured for HTTP.
@@ -54,6 +57,7 @@ impl Plane {
             table: ArcSwap::from_pointee(Table::default()),
             version: AtomicU64::new(1),
             log,
+            metrics: None,
             cores,
             http_port: ports.0,
             https_port: ports.1,

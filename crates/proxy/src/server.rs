@@ -11,8 +11,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::control::ControlSocket;
 use crate::core_thread::{self, CoreThread, Sockets};
-use crate::listener::{ListenError, listen, port};
+use crate::listener::{ListenError, listen, listen_alone, port};
 use crate::log::{self, Level, LogSender};
+use crate::metrics::Metrics;
+use crate::metrics_server;
 use crate::operations::{Operations, Waiting};
 use crate::plane::{Cores, Order, Plane};
 use crate::registry::Registry;
@@ -82,7 +84,10 @@ async fn serve(
     let count = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(MOST_CORES);
-    let plane = Arc::new(Plane::new(log.clone(), count, ports, env.tmp.clone()));
+    let metrics_port = port(args.metrics_port)?;
+    let mut plane = Plane::new(log.clone(), count, ports, env.tmp.clone());
+    plane.metrics = (metrics_port != 0).then(|| Arc::new(Metrics::new(count)));
+    let plane = Arc::new(plane);
     let provider = tls::provider();
     let acceptor = tls::acceptor(Arc::clone(&plane), Arc::clone(&provider))?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -102,6 +107,7 @@ async fn serve(
     };
     operations.restore();
 
+    serve_metrics(&plane, metrics_port)?;
     let http = listen(ports.0, count)?;
     let https = listen(ports.1, count)?;
     let path = env.socket();
@@ -148,6 +154,21 @@ async fn serve(
     Ok(())
 }
 
+/// Opens the metrics port, if there is to be one.
+fn serve_metrics(plane: &Plane, port: u16) -> Result<(), ServerError> {
+    let Some(metrics) = &plane.metrics else {
+        if let Some(line) = plane.log.line(Level::Debug, "Metrics server disabled") {
+            line.send();
+        }
+        return Ok(());
+    };
+    let listener = tokio::net::TcpListener::from_std(listen_alone(port)?)?;
+    tokio::task::spawn_local(metrics_server::serve(listener, Arc::clone(metrics)));
+    let address = format!(":{port}");
+    plane.log.info("Metrics enabled", &[("address", &address)]);
+    Ok(())
+}
+
 /// Every connection takes two descriptors, and the limit a process starts with is often 1024. Not being allowed to
 /// raise it is no reason not to run.
 fn raise_descriptor_limit() {
@@ -159,9 +180,6 @@ fn raise_descriptor_limit() {
 
 /// Nobody should believe that something runs which does not.
 fn say_what_is_missing(args: RunArgs, log: &LogSender) {
-    if args.metrics_port != 0 {
-        log.warn("Metrics are not available in this build", &[]);
-    }
     if args.http3 {
         log.warn("HTTP/3 is not available in this build", &[]);
     }

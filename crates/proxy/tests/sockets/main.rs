@@ -6,6 +6,7 @@ mod failing;
 mod forwarding;
 mod lifecycle;
 mod logging;
+mod metrics;
 mod pausing;
 mod rollouts;
 mod support;

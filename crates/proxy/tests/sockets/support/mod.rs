@@ -6,7 +6,7 @@ mod proxy;
 
 pub(crate) use client::{Answer, Link, get, request, send};
 pub(crate) use origin::{Origin, reply};
-pub(crate) use proxy::Proxy;
+pub(crate) use proxy::{Proxy, free_port};
 
 use std::time::{Duration, Instant};
 

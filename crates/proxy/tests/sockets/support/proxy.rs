@@ -67,6 +67,11 @@ impl Proxy {
     }
 
     pub(crate) fn boot(&mut self) {
+        self.boot_with(&[]);
+    }
+
+    /// Starts the server with more arguments.
+    pub(crate) fn boot_with(&mut self, more: &[&str]) {
         let log = File::options()
             .create(true)
             .append(true)
@@ -81,6 +86,7 @@ impl Proxy {
                 "--https-port",
                 &self.https.to_string(),
             ])
+            .args(more)
             .stdout(log)
             .spawn()
             .unwrap();
