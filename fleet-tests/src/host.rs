@@ -20,6 +20,12 @@ for home in /root /home/*; do
 done
 true"#;
 
+/// Ends what tests do to a host: silence, a `docker` that listens, an sshd or an Engine that is gone.
+const MEND: &str = "
+iptables -w -F INPUT && iptables -w -F OUTPUT && rm -f /usr/local/bin/docker || exit 1
+kill -0 $(cat /run/sshd.pid) 2>/dev/null || /usr/sbin/sshd -E /var/log/fleet/sshd.log || exit 1
+exec /fleet/entrypoint start-engine";
+
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -145,8 +151,9 @@ impl Host {
         self.verb("start-docker");
     }
 
-    /// Removes all that a deploy has left.
+    /// Removes all that a deploy has left, and what a test that failed may have left broken.
     pub fn reset(&self) {
+        self.run(MEND).expect();
         self.verb("reset");
     }
 

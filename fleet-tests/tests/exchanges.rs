@@ -31,10 +31,7 @@ fn a_plain_deploy_takes_few_exchanges_and_one_connection_per_host() {
     ));
     for (exchanges, connections) in [deploy, again, redeploy, rollback].concat() {
         // A count of nothing would be a test of nothing.
-        assert!(
-            exchanges >= 1 && exchanges <= BUDGET,
-            "{exchanges} exchanges"
-        );
+        assert!((1..=BUDGET).contains(&exchanges), "{exchanges} exchanges");
         assert_eq!(connections, 1, "connections");
     }
 }

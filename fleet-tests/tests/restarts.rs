@@ -60,16 +60,16 @@ fn an_app_serves_again_after_a_reboot_a_power_cut_and_a_restart_of_the_engine() 
         "{before}"
     );
 
-    let restart = |host: &Host| {
+    let restart: fn(&Host) = |host| {
         host.stop_docker();
         host.start_docker();
     };
     // Not a crash of the Engine: the one of Debian 12 stops every container at its next start, and leaves it stopped, whatever its
     // restart policy.
-    let cuts: [(&str, &dyn Fn(&Host)); 3] = [
-        ("a reboot", &Host::reboot),
-        ("a power cut", &Host::crash),
-        ("a restart of the Engine", &restart),
+    let cuts: [(&str, fn(&Host)); 3] = [
+        ("a reboot", Host::reboot),
+        ("a power cut", Host::crash),
+        ("a restart of the Engine", restart),
     ];
     for (what, cut) in cuts {
         cut(host);
