@@ -11,6 +11,9 @@ const OTHER: &str = "other.example.com";
 /// Until when an app must serve again after its host has come up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What takes a host down, and how; it is up again afterwards.
+type Cut = (&'static str, fn(&Host));
+
 fn status(host: &Host, name: &str) -> String {
     let mut curl = std::process::Command::new("curl");
     curl.args(["-s", "-o", "/dev/null", "-m", "5", "-w", "%{http_code}"])
@@ -66,8 +69,8 @@ fn an_app_serves_again_after_a_reboot_a_power_cut_and_a_restart_of_the_engine() 
     };
     // Not a crash of the Engine: the one of Debian 12 stops every container at its next start, and leaves it stopped, whatever its
     // restart policy.
-    let cuts: [(&str, fn(&Host)); 3] = [
-        ("a reboot", Host::reboot),
+    let cuts = [
+        ("a reboot", Host::reboot as fn(&Host)),
         ("a power cut", Host::crash),
         ("a restart of the Engine", restart),
     ];
