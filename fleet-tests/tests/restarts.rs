@@ -69,8 +69,8 @@ fn an_app_serves_again_after_a_reboot_a_power_cut_and_a_restart_of_the_engine() 
     };
     // Not a crash of the Engine: the one of Debian 12 stops every container at its next start, and leaves it stopped, whatever its
     // restart policy.
-    let cuts = [
-        ("a reboot", Host::reboot as fn(&Host)),
+    let cuts: [Cut; 3] = [
+        ("a reboot", Host::reboot),
         ("a power cut", Host::crash),
         ("a restart of the Engine", restart),
     ];
