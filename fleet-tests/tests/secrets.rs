@@ -53,8 +53,8 @@ fn watched(fleet: &Fleet, app: &ScratchApp, arguments: &[&str]) -> Seen {
     outcome.expect();
 
     let mut places = vec![
-        ("stdout".to_owned(), outcome.stdout.clone()),
-        ("stderr".to_owned(), outcome.stderr.clone()),
+        ("stdout".to_owned(), outcome.stdout),
+        ("stderr".to_owned(), outcome.stderr),
     ];
     let local = std::fs::read_to_string(&strace_log).unwrap();
     places.push(("a program here".to_owned(), local));
@@ -180,9 +180,8 @@ fn no_secret_is_in_any_argument_output_log_or_readable_file() {
         }
     }
     // The app did get it.
-    let has = fleet.hosts[0].run(&format!(
-        "docker exec $(docker ps -q --filter label=role=web) lab-app env API_KEY"
-    ));
+    let has = fleet.hosts[0]
+        .run("docker exec $(docker ps -q --filter label=role=web) lab-app env API_KEY");
     assert!(has.ok(), "{has:?}");
     for host in &fleet.hosts {
         for secret in secrets {
