@@ -87,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) counters: Counters,
     protocol: Mutex<Arc<ProtocolConfig>>,
+    /// What clients asked to run.
+    commands: Mutex<Vec<String>>,
     /// Connections to hang up on before saying anything.
     refuse: AtomicUsize,
     /// Counted up to cut all connections.
@@ -113,6 +115,7 @@ impl Sshd {
             protocol: Mutex::new(Arc::new(protocol(&config, random_key()?))),
             config,
             counters: Counters::default(),
+            commands: Mutex::default(),
             refuse: AtomicUsize::new(0),
             cuts: watch::channel(0).0,
             frozen: watch::channel(false).0,
@@ -157,6 +160,13 @@ impl Sshd {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// The exec requests so far, as they came: what anybody on the host can read in a list of processes.
+    #[must_use]
+    pub fn commands(&self) -> Vec<String> {
+        let commands = self.shared.commands.lock();
+        commands.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Connections from now on get another host key.
@@ -207,6 +217,12 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    fn note(&self, command: &str) {
+        let commands = self.commands.lock();
+        let mut commands = commands.unwrap_or_else(PoisonError::into_inner);
+        commands.push(command.to_owned());
     }
 
     fn refuses(&self) -> bool {

@@ -81,6 +81,7 @@ impl Handler {
             return;
         };
         self.shared.counters.execs.fetch_add(1, Ordering::SeqCst);
+        self.shared.note(&command);
         let handle = session.handle();
         let answer = self.shared.config.answer.clone();
         let (host, user, open) = (self.host, self.user.clone(), self.open.clone());
