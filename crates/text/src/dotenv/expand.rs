@@ -61,6 +61,8 @@ pub(super) struct Expansion<'a> {
     pub(super) expander: &'a mut dyn Expander,
     /// `DOTENV_LINEBREAK_MODE=legacy`
     pub(super) legacy_breaks: bool,
+    /// How many bytes the value may have: `A=$A$A`, some lines long, would fill any memory.
+    pub(super) room: usize,
     pub(super) problems: &'a mut Vec<Problem>,
 }
 
@@ -72,16 +74,17 @@ impl Expansion<'_> {
         let mut out = String::new();
         let mut done = 0;
         for command in commands(text) {
-            out.push_str(&self.variables(text.get(done..command.start).unwrap_or("")));
+            self.variables(text.get(done..command.start).unwrap_or(""), &mut out)?;
             done = command.end;
             let whole = text.get(command.clone()).unwrap_or("");
             if let Some(literal) = whole.strip_prefix('\\') {
-                out.push_str(&self.variables(literal));
+                self.variables(literal, &mut out)?;
                 continue;
             }
             self.check_backslashes(&unescaped, command.clone(), double_quoted)?;
             let inner = whole.get(2..whole.len().saturating_sub(1)).unwrap_or("");
-            out.push_str(&self.run(inner, 0)?);
+            let output = self.run(inner, 0)?;
+            self.push(&output, &mut out)?;
         }
         let rest = text.get(done..).unwrap_or("");
         if rest.contains("$(") && !rest.contains("\\$(") {
@@ -89,7 +92,7 @@ impl Expansion<'_> {
                 "`$(` is not closed, or holds empty parentheses: it is taken as it stands",
             ));
         }
-        out.push_str(&self.variables(rest));
+        self.variables(rest, &mut out)?;
         Ok(out)
     }
 
@@ -147,7 +150,8 @@ impl Expansion<'_> {
     }
 
     fn run(&mut self, text: &str, depth: usize) -> Result<String, Problem> {
-        let line = self.variables(text);
+        let mut line = String::new();
+        self.variables(text, &mut line)?;
         let chomped = |output: &str| {
             let output = output.strip_suffix('\n').unwrap_or(output);
             output.strip_suffix('\r').unwrap_or(output).to_owned()
@@ -185,23 +189,23 @@ impl Expansion<'_> {
         let mut out = String::new();
         let mut done = 0;
         for command in commands(text) {
-            out.push_str(&self.variables(text.get(done..command.start).unwrap_or("")));
+            self.variables(text.get(done..command.start).unwrap_or(""), &mut out)?;
             done = command.end;
             let whole = text.get(command).unwrap_or("");
             if let Some(literal) = whole.strip_prefix('\\') {
                 out.push_str(literal);
             } else {
                 let inner = whole.get(2..whole.len().saturating_sub(1)).unwrap_or("");
-                out.push_str(&self.run(inner, depth + 1)?);
+                let output = self.run(inner, depth + 1)?;
+                self.push(&output, &mut out)?;
             }
         }
-        out.push_str(&self.variables(text.get(done..).unwrap_or("")));
+        self.variables(text.get(done..).unwrap_or(""), &mut out)?;
         Ok(out)
     }
 
     /// `$NAME` and `${NAME}`, braces optional on either side; `\$` is a dollar sign.
-    fn variables(&self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
+    fn variables(&self, text: &str, out: &mut String) -> Result<(), Problem> {
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
             let (before, from) = rest.split_at(dollar);
@@ -227,13 +231,22 @@ impl Expansion<'_> {
                 if name.is_empty() {
                     out.push_str(whole);
                 } else {
-                    out.push_str(&self.lookup(name));
+                    self.push(&self.lookup(name), out)?;
                 }
             }
             rest = end;
         }
-        out.push_str(rest);
-        out
+        self.push(rest, out)
+    }
+
+    fn push(&self, text: &str, out: &mut String) -> Result<(), Problem> {
+        if out.len() + text.len() > self.room {
+            return Err(Problem::error(
+                "the values of this file get too long: do variables repeat each other?",
+            ));
+        }
+        out.push_str(text);
+        Ok(())
     }
 
     fn lookup(&self, name: &str) -> String {

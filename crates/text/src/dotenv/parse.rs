@@ -6,6 +6,11 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::redact::Secret;
 use crate::source::{SourceId, Span};
 
+/// The longest file that is read.
+const MAX_BYTES: usize = 4 << 20;
+/// How long all values together may get.
+const MAX_VALUES: usize = 16 << 20;
+
 /// One name and its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -42,7 +47,12 @@ pub fn parse(
     existing: Existing,
     expander: &mut dyn Expander,
 ) -> Result<Parsed, Diagnostic> {
+    if text.len() > MAX_BYTES {
+        let message = format!("a file of secrets or variables of more than {MAX_BYTES} bytes");
+        return Err(Diagnostic::error("Dotenv::FormatError", message));
+    }
     let normal = Normalized::new(text);
+    let mut room = MAX_VALUES;
     let mut values: Vec<(String, String)> = Vec::new();
     let mut parsed = Parsed::default();
     for line in lines(&normal.text) {
@@ -66,11 +76,12 @@ pub fn parse(
             continue;
         } else {
             let mut problems = Vec::new();
-            let value = value_of(&normal.text, &line, &values, expander, &mut problems);
+            let value = value_of(&normal.text, &line, &values, room, expander, &mut problems);
             let warnings = problems.into_iter().map(|p| p.into_diagnostic(&name, span));
             parsed.warnings.extend(warnings);
             value.map_err(|problem| problem.into_diagnostic(&name, span))?
         };
+        room = room.saturating_sub(value.len());
         let entry = Entry {
             name: name.clone(),
             value: Secret::new(value.as_str()),
@@ -96,6 +107,7 @@ fn value_of(
     text: &str,
     line: &Line,
     known: &[(String, String)],
+    room: usize,
     expander: &mut dyn Expander,
     problems: &mut Vec<Problem>,
 ) -> Result<String, Problem> {
@@ -125,6 +137,7 @@ fn value_of(
         .or_else(|| expander.env("DOTENV_LINEBREAK_MODE"));
     let mut expansion = Expansion {
         known,
+        room,
         legacy_breaks: mode.as_deref() == Some("legacy"),
         expander,
         problems,

@@ -57,11 +57,13 @@ pub fn render(
             from_ruby(source, template, answer, &problem)
         }
         Stop::Raised(raised) => {
-            Err(Diagnostic::error(raised.class, raised.message).at(span(source, raised.place), ""))
+            let at = span(source, tags::in_template(template, raised.place));
+            Err(Diagnostic::error(raised.class, raised.message).at(at, ""))
         }
         Stop::Limit(what, place) => {
             let message = format!("this template makes too much {what}");
-            Err(Diagnostic::error("ScriptError", message).at(span(source, place), ""))
+            let at = span(source, tags::in_template(template, place));
+            Err(Diagnostic::error("ScriptError", message).at(at, ""))
         }
         Stop::Next(_) | Stop::Break(_) => Err(Diagnostic::error(
             "SyntaxError",
@@ -86,7 +88,7 @@ fn from_ruby(
     answer: Option<Answer>,
     problem: &Unsupported,
 ) -> Result<Rendered, Diagnostic> {
-    let place = span(source, problem.place);
+    let place = span(source, tags::in_template(template, problem.place));
     let reason = match answer {
         Some(Answer::Rendered(rendered)) => return Ok(rendered),
         Some(Answer::Raised {

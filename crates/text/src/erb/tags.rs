@@ -2,6 +2,8 @@
 //!
 //! In: a template. Out: [`Piece`]s in order. This is ERB's scanner with trim mode `-`.
 
+use super::token::Place;
+
 /// One stretch of a template, as byte ranges of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
@@ -29,6 +31,27 @@ pub(super) struct Code {
     /// The whole tag.
     pub(super) start: usize,
     pub(super) end: usize,
+}
+
+/// A place in code, where each `%%>` counts as the `%>` it stands for, as a place in the template.
+pub(super) fn in_template(template: &str, place: Place) -> Place {
+    let found = pieces(template).into_iter().find_map(|piece| match piece {
+        Piece::Code(code) if code.base <= place.start && place.start < code.end => Some(code),
+        _ => None,
+    });
+    let Some(code) = found else {
+        return place;
+    };
+    let inside = template.get(code.base..code.end).unwrap_or("");
+    let moved = |at: usize| {
+        let escapes = inside.match_indices("%%>").enumerate();
+        let before = escapes.take_while(|(count, (offset, _))| code.base + offset - count < at);
+        (at + before.count()).min(code.end)
+    };
+    Place {
+        start: moved(place.start),
+        end: moved(place.end),
+    }
 }
 
 /// The pieces of a template.
@@ -128,4 +151,35 @@ fn push_text(pieces: &mut Vec<Piece>, start: usize, end: usize) {
 
 fn tail(text: &str, at: usize) -> &str {
     text.get(at..).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_behind_an_escaped_end_lead_back() {
+        let template = "a <%= '%%>' + '%%>' + nope %>";
+        let Some(Piece::Code(code)) = pieces(template).pop() else {
+            panic!("the last piece is the tag");
+        };
+        let at = code.base + code.text.find("nope").unwrap();
+        let place = in_template(
+            template,
+            Place {
+                start: at,
+                end: at + 4,
+            },
+        );
+        assert_eq!(&template[place.start..place.end], "nope");
+        let first = code.base + code.text.find('%').unwrap();
+        let place = in_template(
+            template,
+            Place {
+                start: first,
+                end: first + 2,
+            },
+        );
+        assert_eq!(&template[place.start..place.end], "%%>");
+    }
 }

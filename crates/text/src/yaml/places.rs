@@ -170,14 +170,14 @@ impl<'t> Places<'t> {
         let info = error.info();
         if info.ends_with("found unknown anchor") {
             let rest = self.text.get(at..).unwrap_or("");
-            let name: String = rest
-                .trim_start_matches('*')
+            let starred = rest.trim_start_matches('*');
+            let name: String = starred
                 .chars()
                 .take_while(|c| !c.is_whitespace() && !"[]{},".contains(*c))
                 .collect();
             let message = format!("An alias referenced an unknown anchor: {name}");
             return Diagnostic::error("Psych::AnchorNotDefined", message)
-                .at(self.span(at, at + 1 + name.len()), "no `&` with this name stands before it")
+                .at(self.span(at, at + rest.len() - starred.len() + name.len()), "no `&` with this name stands before it")
                 .hinted("anchors hold for one file: a destination's file can't use those of the base file");
         }
         // Psych tells the problem first and then what it was doing.
