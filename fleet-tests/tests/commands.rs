@@ -42,6 +42,7 @@ fn on_a_terminal(dhow: &Dhow, arguments: &[&str]) -> Outcome {
     Outcome::of(&mut script, "")
 }
 
+/// parity: commands 219
 #[test]
 fn init_writes_what_a_first_deploy_needs_and_keeps_what_is_there() {
     let fleet = Fleet::take();
@@ -67,6 +68,7 @@ fn init_writes_what_a_first_deploy_needs_and_keeps_what_is_there() {
     assert_eq!(kept, "service: mine\n");
 }
 
+/// parity: commands 45, 89, 95, 96
 #[test]
 fn every_command_works_for_a_user_who_is_not_root_and_has_fish() {
     let fleet = Fleet::take_clean();

@@ -5,6 +5,7 @@ use dhow_fleet_tests::{Fleet, Host, ScratchApp, tell};
 /// Of a plain deploy, on each host.
 const BUDGET: usize = 5;
 
+/// parity: commands 59, 250, 251
 #[test]
 fn a_plain_deploy_takes_few_exchanges_and_one_connection_per_host() {
     let fleet = Fleet::take_clean();

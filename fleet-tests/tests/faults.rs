@@ -55,6 +55,7 @@ fn unchanged(hosts: &[&Host], run: impl FnOnce() -> Outcome) -> Outcome {
     outcome
 }
 
+/// parity: commands 61, 244
 #[test]
 fn a_host_that_cannot_be_reached_is_named_and_nothing_is_changed_on_the_others() {
     let fleet = Fleet::take_clean();
@@ -106,6 +107,7 @@ fn a_host_whose_docker_is_down_is_named_with_what_to_do() {
     app.dhow().run(&deploy).expect();
 }
 
+/// parity: commands 62, 242
 #[test]
 fn a_wrong_key_and_a_changed_host_key_are_told_apart_and_change_nothing() {
     let fleet = Fleet::take_clean();
@@ -150,6 +152,7 @@ fn a_wrong_key_and_a_changed_host_key_are_told_apart_and_change_nothing() {
     app.dhow().run(&deploy).expect();
 }
 
+/// parity: commands 64, 245
 #[test]
 fn a_registry_that_refuses_the_password_is_told_for_each_host() {
     let fleet = Fleet::take_clean();

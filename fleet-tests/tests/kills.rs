@@ -226,6 +226,7 @@ fn cut_offs(cuts: &[Cut], seed: u64) {
     ));
 }
 
+/// parity: commands 93
 #[test]
 fn the_deployer_killed_at_six_moments() {
     cut_offs(&[Cut::Kill; 6], 1);

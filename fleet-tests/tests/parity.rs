@@ -174,6 +174,7 @@ fn containers_have_kamals_names_labels_and_options() {
     assert!(id("one").is_some(), "{images:?}");
 }
 
+/// parity: commands 75
 #[test]
 fn files_and_audit_lines_are_kamals() {
     let fleet = Fleet::take_clean();
@@ -243,6 +244,7 @@ drwxr-xr-x .kamal/proxy/apps-config";
     );
 }
 
+/// parity: commands 82, 89
 #[test]
 fn a_lock_is_where_kamal_looks_for_it_and_one_of_kamals_is_respected() {
     let fleet = Fleet::take_clean();
