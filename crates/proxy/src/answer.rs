@@ -21,6 +21,8 @@ pub(crate) enum Answer {
     Response {
         status: StatusCode,
         headers: HeaderMap,
+        /// The body's type where the target named none; the log is about what the target named.
+        kind: Option<&'static str>,
         body: BodyKind,
     },
     /// A switch of protocols.
@@ -43,8 +45,9 @@ impl Answer {
             Self::Response {
                 status,
                 headers,
+                kind,
                 body,
-            } => respond(exchange, status, headers, body),
+            } => respond(exchange, status, headers, kind, body),
             Self::Switch(switch) => switch.respond(exchange),
         }
     }
@@ -54,6 +57,7 @@ impl Answer {
         Self::Response {
             status,
             headers: HeaderMap::new(),
+            kind: None,
             body: BodyKind::Empty,
         }
     }
@@ -122,6 +126,7 @@ pub(crate) fn moved(method: &Method, location: &str) -> Answer {
     Answer::Response {
         status: StatusCode::MOVED_PERMANENTLY,
         headers,
+        kind: None,
         body,
     }
 }
@@ -129,10 +134,14 @@ pub(crate) fn moved(method: &Method, location: &str) -> Answer {
 fn respond(
     mut exchange: Box<Exchange>,
     status: StatusCode,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
+    kind: Option<&'static str>,
     body: BodyKind,
 ) -> Response<ClientBody> {
     exchange.answered(status, &headers);
+    if let Some(kind) = kind {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
     build(status, headers, ClientBody::new(body, Some(exchange)))
 }
 
@@ -179,7 +188,13 @@ pub(crate) fn fail(
     };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PAGE_TYPE));
-    Ok(respond(exchange, status, headers, BodyKind::Full(page)))
+    Ok(respond(
+        exchange,
+        status,
+        headers,
+        None,
+        BodyKind::Full(page),
+    ))
 }
 
 fn report(exchange: &Exchange, failure: &Failure) {

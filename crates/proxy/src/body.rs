@@ -1,6 +1,7 @@
 //! Response bodies on their way to the client: nothing, one piece, a gathered body, or what the target sends as
 //! it sends it. Each carries its exchange along, so that the access log knows what was sent.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,8 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use crate::buffer::BufferedBody;
 use crate::exchange::Exchange;
 use crate::failure::{Failure, TargetError};
+use crate::gunzip::{Gunzip, NotGzip};
 use crate::lane::{InFlight, Verdict};
-use crate::upstream::{BodyDecoder, Connection, Decoded, RequestSender, SendError};
+use crate::sniff::sniff;
+use crate::upstream::{BodyDecoder, Connection, Decoded, Malformed, RequestSender, SendError};
 
 /// A response body for hyper.
 pub(crate) struct ClientBody {
@@ -31,6 +34,22 @@ pub(crate) enum BodyKind {
     Stream(Box<TargetBody>),
 }
 
+impl BodyKind {
+    /// What kind of body this is, by its first bytes; `None` when there are none.
+    ///
+    /// # Errors
+    /// When the target breaks off before the first.
+    pub(crate) async fn sniff(&mut self) -> Result<Option<&'static str>, Failure> {
+        let start: &[u8] = match self {
+            Self::Empty => &[],
+            Self::Full(bytes) => bytes,
+            Self::Buffered(body) => body.start(),
+            Self::Stream(body) => body.peek().await?,
+        };
+        Ok((!start.is_empty()).then(|| sniff(start)))
+    }
+}
+
 /// The response broke off; hyper closes the connection, so that the client sees it too.
 #[derive(Debug, thiserror::Error)]
 #[error("the response broke off")]
@@ -45,6 +64,10 @@ pub(crate) struct TargetBody {
     /// The rest of the request, if the target answered before it was out.
     request: Option<RequestSender>,
     in_flight: InFlight,
+    /// Unpacks what the client did not ask to be packed.
+    gunzip: Option<Box<Gunzip>>,
+    /// Read before its turn, to see what it is.
+    peeked: Option<Frame<Bytes>>,
 }
 
 impl ClientBody {
@@ -99,7 +122,6 @@ impl Body for ClientBody {
             BodyKind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             BodyKind::Buffered(body) => SizeHint::with_exact(body.total()),
             BodyKind::Stream(body) => body
-                .decoder
                 .length()
                 .map_or_else(SizeHint::default, SizeHint::with_exact),
         }
@@ -123,7 +145,24 @@ impl TargetBody {
             keep_alive,
             request,
             in_flight,
+            gunzip: None,
+            peeked: None,
         }
+    }
+
+    /// Unpacks gzip from here on.
+    pub(crate) fn unpack(&mut self) {
+        self.gunzip = Some(Box::default());
+    }
+
+    /// Waits for the first piece and gives its data without taking it away.
+    ///
+    /// # Errors
+    /// When the target breaks off before one.
+    pub(crate) async fn peek(&mut self) -> Result<&[u8], Failure> {
+        self.peeked = poll_fn(|cx| self.poll_piece(cx)).await.transpose()?;
+        let data = self.peeked.as_ref().and_then(Frame::data_ref);
+        Ok(data.map_or(&[], |data| data))
     }
 
     /// The next piece; `None` at the proper end. Pieces are data or, last, trailers.
@@ -131,6 +170,53 @@ impl TargetBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if self.peeked.is_some() {
+            return Poll::Ready(self.peeked.take().map(Ok));
+        }
+        if self.gunzip.is_none() {
+            return self.poll_raw(cx);
+        }
+        loop {
+            if let Some(gunzip) = &mut self.gunzip {
+                match gunzip.next() {
+                    Ok(Some(plain)) => return Poll::Ready(Some(Ok(Frame::data(plain)))),
+                    Ok(None) => {}
+                    Err(NotGzip) => return Poll::Ready(Some(Err(not_gzip()))),
+                }
+            }
+            let frame = match ready!(self.poll_raw(cx)) {
+                Some(frame) => Some(frame?),
+                None => None,
+            };
+            match (frame.map(Frame::into_data), &mut self.gunzip) {
+                (Some(Ok(packed)), Some(gunzip)) => gunzip.feed(packed),
+                (Some(Ok(data)), None) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                (Some(Err(trailers)), _) => {
+                    return match self.finish_unpacking() {
+                        Ok(None) => Poll::Ready(Some(Ok(trailers))),
+                        Ok(Some(plain)) => {
+                            self.peeked = Some(trailers);
+                            Poll::Ready(Some(Ok(Frame::data(plain))))
+                        }
+                        Err(failure) => Poll::Ready(Some(Err(failure))),
+                    };
+                }
+                (None, _) => {
+                    let rest = self.finish_unpacking().transpose();
+                    return Poll::Ready(rest.map(|plain| plain.map(Frame::data)));
+                }
+            }
+        }
+    }
+
+    fn finish_unpacking(&mut self) -> Result<Option<Bytes>, Failure> {
+        match self.gunzip.take() {
+            Some(mut gunzip) => gunzip.finish().map_err(|NotGzip| not_gzip()),
+            None => Ok(None),
+        }
+    }
+
+    fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let Some(connection) = &mut self.connection else {
             return Poll::Ready(None);
         };
@@ -189,6 +275,9 @@ impl TargetBody {
 
     /// Takes the whole body if it has arrived already, and lets the target go.
     pub(crate) fn take_complete(&mut self) -> Option<Bytes> {
+        if self.gunzip.is_some() {
+            return None;
+        }
         let connection = self.connection.as_mut()?;
         let length = usize::try_from(self.decoder.length()?).ok()?;
         if connection.read.len() < length {
@@ -199,9 +288,16 @@ impl TargetBody {
         Some(body)
     }
 
-    /// The whole length if it is known.
+    /// What is still to come, if that is known.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.decoder.length()
+        match self.gunzip {
+            Some(_) => None,
+            None => {
+                let peeked = self.peeked.as_ref().and_then(Frame::data_ref);
+                let peeked = peeked.map_or(0, Bytes::len) as u64;
+                self.decoder.length().map(|left| left + peeked)
+            }
+        }
     }
 
     /// Keeps the connection for the next request if that is possible.
@@ -214,4 +310,8 @@ impl TargetBody {
             self.in_flight.lane().put(connection);
         }
     }
+}
+
+fn not_gzip() -> Failure {
+    Failure::Target(TargetError::Malformed(Malformed("the body is not gzip")))
 }

@@ -80,6 +80,14 @@ impl BufferedBody {
         self.total
     }
 
+    /// The first bytes, as many as lie together in memory.
+    pub(crate) fn start(&self) -> &[u8] {
+        match self.pieces.front() {
+            Some(piece) => piece,
+            None => &self.tail,
+        }
+    }
+
     /// The next piece, `None` at the end. Nothing may be pushed any more.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -22,6 +24,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::forward::{Terms, forward};
 use crate::gather::{gather_request, gather_response};
+use crate::gunzip::{asks_for_gzip, strip_gzip};
 use crate::http2::join_cookies;
 use crate::lane::InFlight;
 use crate::log::Level;
@@ -132,14 +135,20 @@ async fn answer(
         let timeout = service.service.options.writer_affinity_timeout.to_std();
         affinity::mark(&mut headers, timeout, unix_nanos_now() / 1_000_000);
     }
+    let unpacked = asks_for_gzip(&exchange.parts.method, &exchange.parts.headers)
+        && may_have_body(status)
+        && strip_gzip(&mut headers);
     let mut body = TargetBody::new(connection, body, keep_alive, request, in_flight);
+    if unpacked {
+        body.unpack();
+    }
     let limits = rules.response_buffer.filter(|_| !is_event_stream(&headers));
     if let (Some(most), Some(length)) = (limits.and_then(|limits| limits.most), body.length())
         && length > most
     {
         return Err(Failure::ResponseTooLarge);
     }
-    let body = match (body.take_complete(), limits) {
+    let mut body = match (body.take_complete(), limits) {
         (Some(bytes), _) if bytes.is_empty() => BodyKind::Empty,
         (Some(bytes), _) => BodyKind::Full(bytes),
         (None, None) => BodyKind::Stream(Box::new(body)),
@@ -151,11 +160,25 @@ async fn answer(
             BodyKind::Buffered(gathered)
         }
     };
+    let kind = if headers.contains_key(CONTENT_TYPE)
+        || headers.contains_key(CONTENT_ENCODING)
+        || !may_have_body(status)
+        || exchange.parts.method == Method::HEAD
+    {
+        None
+    } else {
+        body.sniff().await?
+    };
     Ok(Answer::Response {
         status,
         headers,
+        kind,
         body,
     })
+}
+
+fn may_have_body(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 enum Admitted {
@@ -291,6 +314,7 @@ fn request_head(
             client_ip_header: service.service.client_ip_header.as_ref(),
             connection_tokens: tokens,
             upgrade,
+            asks_for_gzip: asks_for_gzip(&exchange.parts.method, &exchange.parts.headers),
             framing,
         },
     );

@@ -44,6 +44,8 @@ pub(crate) struct ForwardedHead<'a> {
     pub(crate) connection_tokens: &'a [String],
     /// The protocol the client wants to switch to.
     pub(crate) upgrade: Option<&'a HeaderValue>,
+    /// gzip is asked for in the client's place.
+    pub(crate) asks_for_gzip: bool,
     /// The body.
     pub(crate) framing: RequestFraming,
 }
@@ -89,6 +91,9 @@ pub(crate) fn write_request_head(out: &mut Vec<u8>, head: &ForwardedHead<'_>) {
     }
     if let Some(id) = head.made_request_id {
         push_line(out, b"X-Request-Id: ", id);
+    }
+    if head.asks_for_gzip {
+        out.extend_from_slice(b"Accept-Encoding: gzip\r\n");
     }
     if trailers_welcome {
         out.extend_from_slice(b"Te: trailers\r\n");
@@ -221,6 +226,7 @@ mod tests {
             client_ip_header: None,
             connection_tokens: &[],
             upgrade: None,
+            asks_for_gzip: false,
             framing: RequestFraming::None,
         };
         let mut out = Vec::new();

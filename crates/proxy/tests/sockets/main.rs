@@ -1,6 +1,7 @@
 //! The proxy as a process, over real sockets: what operators, targets and clients see of it.
 
 mod buffering;
+mod content;
 mod deploying;
 mod failing;
 mod forwarding;
@@ -9,6 +10,7 @@ mod logging;
 mod metrics;
 mod pausing;
 mod rollouts;
+mod strictness;
 mod support;
 mod switching;
 mod tls;
