@@ -55,6 +55,8 @@ mod listener;
 mod log;
 mod metrics;
 mod metrics_server;
+#[cfg(test)]
+mod noise;
 mod operations;
 mod pages;
 mod pause;
