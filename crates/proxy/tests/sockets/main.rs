@@ -7,6 +7,7 @@ mod failing;
 mod forwarding;
 mod lifecycle;
 mod logging;
+mod mending;
 mod metrics;
 mod pausing;
 mod rollouts;
