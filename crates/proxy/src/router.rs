@@ -264,6 +264,27 @@ mod tests {
         assert_eq!(table.default_tls_host(), None);
     }
 
+    /// parity: proxy 51, D12
+    #[test]
+    fn the_default_tls_host_is_chosen_by_name_and_goes_with_its_service() {
+        let tls = |name, host| {
+            let mut service = service(name, &[host], &["/"]);
+            service.options.tls_enabled = true;
+            service
+        };
+        // One for every host has no name to offer.
+        let (on_demand, b, c) = (tls("a", ""), tls("b", "b.com"), tls("c", "c.com"));
+        for _ in 0..10 {
+            let table = table_of(&[c.clone(), on_demand.clone(), b.clone()]);
+            assert_eq!(table.default_tls_host(), Some("b.com"));
+        }
+        assert_eq!(
+            table_of(&[c, on_demand.clone()]).default_tls_host(),
+            Some("c.com")
+        );
+        assert_eq!(table_of(&[on_demand]).default_tls_host(), None);
+    }
+
     /// parity: proxy 40
     #[test]
     fn hosts_lose_their_port() {

@@ -213,6 +213,22 @@ fn a_service_below_a_tls_root_follows_it() {
     assert_eq!(get(proxy.http, "a.com", "/api").text(), "api");
 }
 
+/// parity: proxy D8
+#[test]
+fn a_path_under_a_wildcard_with_its_own_certificate_survives_a_restart() {
+    let mut proxy = Proxy::start();
+    let (root, api) = (Origin::named("root"), Origin::named("api"));
+    deploy(&proxy, "root", &root.address, &["--host=*.a.com"]);
+    let below = ["--host=*.a.com", "--path-prefix=/api"];
+    proxy.deploy("api", &api.address, &below);
+    for _ in 0..2 {
+        let ask = |path| get_tls(proxy.https, Some("w.a.com"), "w.a.com", path).text();
+        assert_eq!((ask("/"), ask("/api/x")), ("root".into(), "api".into()));
+        assert_eq!(proxy.terminate(), 0);
+        proxy.boot();
+    }
+}
+
 /// parity: proxy 25, 59
 #[test]
 fn certificates_that_cannot_be_served_are_refused() {
