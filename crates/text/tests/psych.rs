@@ -10,30 +10,10 @@ const STRICTER: &[&str] = &["[-, z]\n", "a: [\n\t1,\n\t2\n]\n"];
 /// YAML 1.2 reads these, Psych stops with a syntax error: no file that works today holds them.
 const LENIENT: &[&str] = &[
     "[12:30:, z]\n",
-    "[:sym, z]\n",
-    "[:a-b, z]\n",
-    "[::1, z]\n",
-    "[::, z]\n",
     "- :\n",
     "[:, z]\n",
-    "[:1, z]\n",
-    "[:\"a\", z]\n",
-    "[:'a', z]\n",
-    "[:\"a\"b, z]\n",
-    "[:\"\", z]\n",
-    "[:\":a\", z]\n",
-    "[:true, z]\n",
-    "[:a:b, z]\n",
     "[a:, z]\n",
-    "[:a?, z]\n",
-    "[:80:80, z]\n",
-    "[::ffff, z]\n",
     "[<<:, z]\n",
-    "[:a b, z]\n",
-    "k: [:a, :b]\n",
-    "- [:a, :b]\n",
-    "[[:a, :b], z]\n",
-    "[:a, :b]: v\n",
     "[|, z]\n",
     "[>, z]\n",
     "[?, z]\n",
@@ -41,7 +21,6 @@ const LENIENT: &[&str] = &[
     "- : 1\n",
     "a: b\u{2028}c\n",
     "a: b\u{85}c\n",
-    ":a: :b\n:c:\n  :d: [:e, :\"f g\"]\n",
 ];
 
 /// Tabs where Psych stops with a syntax error.

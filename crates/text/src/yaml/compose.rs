@@ -70,6 +70,8 @@ struct Composer<'t> {
     anchors: HashMap<usize, Anchored>,
     /// Values so far, those behind aliases counted at every use.
     nodes: usize,
+    /// Plain values so far that start with a colon: not allowed where they turn out to stand in brackets.
+    colons: Vec<Range>,
 }
 
 /// A value with an anchor, and what it costs to use it again.
@@ -102,6 +104,7 @@ impl<'t> Composer<'t> {
             places: Places::new(source, repaired, map),
             anchors: HashMap::new(),
             nodes: 0,
+            colons: Vec::new(),
         }
     }
 
@@ -150,6 +153,9 @@ impl<'t> Composer<'t> {
         let (composed, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, range, depth),
             Event::Scalar(text, style, anchor, tag) => {
+                if style == ScalarStyle::Plain && text.starts_with(':') {
+                    self.colons.push(range);
+                }
                 let value = self.scalar(&text, style, tag.as_deref(), range)?;
                 let node = Node::new(value, self.places.of_range(range));
                 let form = Form::Scalar;
@@ -188,6 +194,19 @@ impl<'t> Composer<'t> {
         Ok(composed)
     }
 
+    /// Where a collection ends, by a bracket or a brace if its end has a place: values in it since `colons` were counted are in it.
+    fn close(&mut self, end: Range, colons: usize) -> Result<(), Failure> {
+        if end.is_empty() {
+            return Ok(());
+        }
+        let Some(range) = self.colons.get(colons) else {
+            return Ok(());
+        };
+        let problem = "did not find expected node content while parsing a flow node";
+        let found = self.places.error(*range, problem);
+        Err(found.hinted("to Ruby, a colon in brackets stands between a key and its value: put quotes around all of it").into())
+    }
+
     fn alias(&mut self, anchor: usize, range: Range, depth: usize) -> Result<Composed, Failure> {
         let Some(anchored) = self.anchors.get(&anchor) else {
             return Err(self
@@ -222,11 +241,13 @@ impl<'t> Composer<'t> {
 
     fn sequence(&mut self, start: Range, depth: usize) -> Result<Composed, Failure> {
         let mut items = Vec::new();
+        let colons = self.colons.len();
         let mut below = 0;
         let mut end = start;
         loop {
             let (event, range) = self.next()?;
             if event == Event::SequenceEnd {
+                self.close(range, colons)?;
                 let last = items.last().map(|item: &Node| item.span);
                 let span = self.places.of_collection(start, range, last);
                 let node = Node::new(Value::Seq(items), span);
@@ -251,11 +272,13 @@ impl<'t> Composer<'t> {
 
     fn mapping(&mut self, start: Range, depth: usize) -> Result<Composed, Failure> {
         let mut pairs = Pairs::default();
+        let colons = self.colons.len();
         let mut below = 0;
         let mut last = None;
         loop {
             let (event, range) = self.next()?;
             if event == Event::MappingEnd {
+                self.close(range, colons)?;
                 let span = self.places.of_collection(start, range, last);
                 let node = Node::new(Value::Map(pairs.map.defined_at(span)), span);
                 return Ok(Composed {
