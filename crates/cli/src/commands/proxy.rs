@@ -141,7 +141,7 @@ async fn reboot(job: &Job<'_>, version: &str, rolling: bool) -> Result<(), Faile
     let look = job.look(&hosts, &images, false);
     let stages = |facts: &dhow_plan::Facts, locked: bool| {
         let context = job.context(version, locked);
-        let archive = deploy::archive(job, facts, &hosts)?;
+        let archive = deploy::archive(job, facts, &plan::own_hosts(&context))?;
         plan::reboot(&context, facts, archive.as_ref(), rolling).map_err(failed::plan)
     };
     if job.global.dry_run {

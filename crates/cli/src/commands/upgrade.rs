@@ -46,8 +46,8 @@ async fn run(
     let images = [own.as_str()];
     let look = job.look(&job.targets.hosts, &images, false);
     let stages = |facts: &Facts, locked: bool| {
-        let hosts = job.targets.proxy_hosts();
-        let archive = deploy::archive(job, facts, &hosts)?;
+        let context = job.context(&version, locked);
+        let archive = deploy::archive(job, facts, &proxies::own_hosts(&context))?;
         let pages = deploy::error_pages(job)?;
         let options = UpgradeOptions {
             rolling,
@@ -55,7 +55,7 @@ async fn run(
             archive: archive.as_ref(),
             accessories,
         };
-        plan(&job.context(&version, locked), facts, options).map_err(failed::plan)
+        plan(&context, facts, options).map_err(failed::plan)
     };
     if job.global.dry_run {
         let facts = look.await?;

@@ -45,11 +45,19 @@ pub fn needs_archive(context: &Context<'_>, facts: &Facts, host: &str) -> bool {
 
 /// Whether dhow's own image is what a host would start, and is not there in the archive's form.
 pub fn lacks_image(context: &Context<'_>, seen: &HostFacts, host: &str) -> bool {
-    let own = dhow_image();
-    match context.config().proxy_run(host) {
-        Some(run) if proxy::run_image(run, ProxyImage::DHOW) != own => false,
-        _ => seen.image(&own).is_none(),
-    }
+    takes_own(context, host) && seen.image(&dhow_image()).is_none()
+}
+
+/// Proxy hosts that would be given dhow's own image.
+pub fn own_hosts<'c>(context: &Context<'c>) -> Vec<&'c str> {
+    let mut hosts = context.targets.proxy_hosts();
+    hosts.retain(|host| takes_own(context, host));
+    hosts
+}
+
+fn takes_own(context: &Context<'_>, host: &str) -> bool {
+    let run = context.config().proxy_run(host);
+    run.is_none_or(|run| proxy::run_image(run, ProxyImage::DHOW) == dhow_image())
 }
 
 /// The full name of dhow's own proxy image.
@@ -330,14 +338,9 @@ fn run_command(context: &Context<'_>, host: &str) -> Cmd {
 
 /// Whether the host's image of dhow's proxy is another build than the archive's.
 fn outdated(context: &Context<'_>, seen: &HostFacts, host: &str, archive: &ProxyArchive) -> bool {
-    let own = dhow_image();
-    let uses = context
-        .config()
-        .proxy_run(host)
-        .is_none_or(|run| proxy::run_image(run, ProxyImage::DHOW) == own);
-    uses && seen
-        .image(&own)
-        .is_some_and(|image| image.content.as_deref() != Some(&archive.label))
+    let image = seen.image(&dhow_image());
+    takes_own(context, host)
+        && image.is_some_and(|image| image.content.as_deref() != Some(&archive.label))
 }
 
 fn each(context: &Context<'_>, name: &str, steps: impl Fn() -> Vec<Step>) -> Vec<Stage> {

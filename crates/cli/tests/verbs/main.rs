@@ -1,0 +1,8 @@
+//! The program itself, on hosts that the test plays: what is printed, how it ends, what the hosts were asked.
+
+mod accessories;
+mod app;
+mod locks;
+mod others;
+mod proxy;
+mod world;
