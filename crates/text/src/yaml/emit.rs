@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn tags_go_where_their_path_leads() {
-        let tree = parse(SourceId(0), ":ssh: {:proxy: {jump: a@b}, :key: '[R]'}\n").unwrap();
+        let tree = parse(SourceId(0), ":ssh:\n  :proxy: {jump: a@b}\n  :key: '[R]'\n").unwrap();
         let text = emit_tagged(
             &tree,
             &[
