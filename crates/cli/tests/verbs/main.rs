@@ -5,4 +5,5 @@ mod app;
 mod locks;
 mod others;
 mod proxy;
+mod stories;
 mod world;
