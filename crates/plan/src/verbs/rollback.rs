@@ -4,7 +4,7 @@ use dhow_text::shell::{Cmd, single_quote};
 
 use super::boot::{self, ErrorPage};
 use crate::context::{Context, Facts, PlanError};
-use crate::facts::HostFacts;
+use crate::facts::{Container, HostFacts};
 use crate::step::{Plan, Stage, Step};
 
 /// Everything between taking the lock and giving it back. `pages` are those of `error_pages_path`: the proxy wants them below the
@@ -86,14 +86,17 @@ pub fn read_history(context: &Context<'_>, output: &str) -> Vec<String> {
         .collect()
 }
 
-/// Hosts and roles that have no container of the version.
+/// Hosts and roles that have no container of the version. One that made way for another of the same version counts: after a rollback
+/// that was cut off there may be no other, and it is as good as any.
 fn missing(context: &Context<'_>, facts: &Facts, version: &str) -> Vec<String> {
     let mut missing = Vec::new();
     for host in context.targets.app_hosts() {
         let seen: &HostFacts = boot::seen(facts, host);
         for role in context.targets.roles_on(host) {
-            let name = context.config().container_name(role, version);
-            if seen.named(&name).is_none() {
+            let config = context.config();
+            let prefix = config.container_prefix(role);
+            let is_it = |container: &Container| original(container.version(&prefix)) == version;
+            if !seen.of(config, role).any(is_it) {
                 missing.push(format!("{} on {host}", role.name));
             }
         }

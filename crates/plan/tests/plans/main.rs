@@ -3,6 +3,7 @@
 mod accessories;
 mod app_verbs;
 mod boot;
+mod convergence;
 mod deploy;
 mod failures;
 mod housekeeping;
