@@ -180,14 +180,7 @@ impl<'t> Places<'t> {
                 .at(self.span(at, at + rest.len() - starred.len() + name.len()), "no `&` with this name stands before it")
                 .hinted("anchors hold for one file: a destination's file can't use those of the base file");
         }
-        // Psych tells the problem first and then what it was doing.
-        let problem = match info
-            .strip_prefix("while ")
-            .and_then(|rest| rest.split_once(", "))
-        {
-            Some((doing, problem)) => format!("{problem} while {doing}"),
-            None => info.to_owned(),
-        };
+        let problem = in_psychs_words(info);
         let next = self.text.get(at..).and_then(|rest| rest.chars().next());
         let end = at + next.filter(|c| *c != '\n').map_or(0, char::len_utf8);
         self.diagnostic(SYNTAX_ERROR, &problem, at, end)
@@ -207,6 +200,34 @@ impl<'t> Places<'t> {
         let message = format!("(<unknown>): {problem} at line {line} column {column}");
         Diagnostic::error(class, message).at(self.span(start, end), "")
     }
+}
+
+/// The parser's complaint as libyaml words it, so that people find it: the problem first, and then what was being done.
+fn in_psychs_words(info: &str) -> String {
+    if info.starts_with("unexpected character: ") {
+        return "found character that cannot start any token while scanning for the next token"
+            .to_owned();
+    }
+    let (doing, problem) = match info {
+        "simple key expect ':'" => ("scanning a simple key", "could not find expected ':'"),
+        "a block scalar content cannot start with a tab" => (
+            "scanning a block scalar",
+            "found a tab character where an indentation space is expected",
+        ),
+        _ => match info
+            .strip_prefix("while ")
+            .and_then(|rest| rest.split_once(", "))
+        {
+            Some(("parsing a node", problem)) => ("parsing a flow node", problem),
+            Some((doing, "found a tab")) => {
+                (doing, "found a tab character that violates indentation")
+            }
+            Some((doing, "expected ',' or ']'")) => (doing, "did not find expected ',' or ']'"),
+            Some(parts) => parts,
+            None => return info.to_owned(),
+        },
+    };
+    format!("{problem} while {doing}")
 }
 
 fn to_u32(at: usize) -> u32 {
