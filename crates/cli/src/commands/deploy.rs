@@ -60,6 +60,9 @@ pub(super) async fn deploy(
     let started = Instant::now();
     let version = job.version()?;
     if job.global.dry_run {
+        if !options.skip_push {
+            crate::build::push(job, &version, options.no_cache, "registry").await?;
+        }
         let facts = look_for_deploy(job, &version).await?;
         return show(job, &version, &facts, redeploy);
     }
