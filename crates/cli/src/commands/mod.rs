@@ -66,7 +66,12 @@ fn run(edge: &Edge, invocation: &Invocation) -> ExitCode {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(on_hosts(edge, invocation, &loaded)),
+        Ok(runtime) => {
+            let code = runtime.block_on(on_hosts(edge, invocation, &loaded));
+            // A read from the terminal ends with the next key only; nobody is to press one for us to end.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => {
             local::complain(&format!("dhow: {error}"));
             ExitCode::FAILURE
