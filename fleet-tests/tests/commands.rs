@@ -275,7 +275,13 @@ fn a_dry_run_of_any_command_shows_what_would_run_and_changes_nothing() {
     let before = states();
     let mut wrong = Vec::new();
     for (arguments, shown) in commands {
-        let outcome = dhow.run(&[arguments, &["--dry-run"]].concat());
+        // What follows the words of a command to run belongs to it.
+        let words = arguments.len().min(2);
+        let (verb, rest) = arguments.split_at(words);
+        let outcome = match &arguments[1..] {
+            ["exec", ..] => dhow.run(&[verb, &["--dry-run"], rest].concat()),
+            _ => dhow.run(&[arguments, &["--dry-run"]].concat()),
+        };
         let mut complain = |what: &str| {
             wrong.push(format!("{arguments:?}: {what}\n{outcome:?}"));
         };
@@ -330,6 +336,15 @@ fn destinations_filters_and_groups_choose_what_is_deployed_where() {
             "servers:\n  web:\n    - {}\nproxy:\n  host: staging.example.com\nenv:\n  clear:\n    STAGE: staging\n",
             fleet.hosts[2].address
         ),
+    );
+    // With a destination its own file counts, not the plain one.
+    app.write(
+        ".kamal/secrets.staging",
+        "FLEET_REGISTRY_PASSWORD=$FLEET_REGISTRY_PASSWORD\n",
+    );
+    app.write(
+        ".kamal/secrets-common",
+        "FLEET_REGISTRY_PASSWORD=$FLEET_REGISTRY_PASSWORD\n",
     );
     let dhow = app.dhow();
     fleet.push_versions(&["one", "two"], "healthy");
