@@ -156,7 +156,7 @@ impl App {
             let (image, name) = (self.image(version), container(version));
             format!(
                 "DOCKER_CONFIG={AUTH} docker pull -q {image} >/dev/null\n\
-                 docker create --name {name} --network kamal --label service={SERVICE} --label role=web --label destination= {image} >/dev/null\n"
+                 docker run --name {name} --network kamal --label service={SERVICE} --label role=web --label destination= {image} lab-app say old >/dev/null\n"
             )
         }));
         host.run(&script).map(|_| ())
