@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::fleet::project_root;
-use crate::outcome::Outcome;
+use crate::outcome::{LIMIT, Outcome};
 
 /// Commands that may put the proxy on a host.
 const BOOT_THE_PROXY: [&str; 4] = ["setup", "deploy", "redeploy", "proxy"];
@@ -142,11 +142,20 @@ impl Running {
         self.end()
     }
 
-    /// Waits for its end.
+    /// Waits for its end; kills it if that does not come in good time.
     pub fn end(mut self) -> Outcome {
         let start = std::time::Instant::now();
+        let (ended, end) = std::sync::mpsc::channel::<()>();
+        let pid = self.pid().to_string();
+        std::thread::spawn(move || {
+            if end.recv_timeout(LIMIT) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                // It may have ended just now.
+                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+            }
+        });
         while self.line().is_some() {}
         let status = self.child.wait().expect("wait for the program");
+        drop(ended);
         self.stderr.rewind().expect("read its stderr");
         Outcome {
             code: status.code().unwrap_or(-1),
