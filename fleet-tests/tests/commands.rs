@@ -6,6 +6,18 @@ use std::time::{Duration, Instant};
 
 use dhow_fleet_tests::{Dhow, Fleet, Host, Outcome, ScratchApp};
 
+/// The answer of a proxy whose container has just been started: that it runs does not mean that it listens yet.
+fn soon(host: &Host) -> String {
+    let started = Instant::now();
+    loop {
+        let status = status(host);
+        if status == "200" || started.elapsed() > Duration::from_secs(10) {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 fn status(host: &Host) -> String {
     let mut curl = Command::new("curl");
     curl.args(["-s", "-o", "/dev/null", "-m", "5", "-w", "%{http_code}"]);
@@ -161,15 +173,15 @@ fn every_command_works_for_a_user_who_is_not_root_and_has_fish() {
     run(&["proxy", "stop"]).expect();
     assert_eq!(host.containers(), [web(&second)]);
     run(&["proxy", "start"]).expect();
-    assert_eq!(status(host), "200");
+    assert_eq!(soon(host), "200");
     run(&["proxy", "restart"]).expect();
-    assert_eq!(status(host), "200");
+    assert_eq!(soon(host), "200");
     let before = host.run("docker inspect -f '{{.Id}}' kamal-proxy");
     run(&["proxy", "reboot", "-y"]).expect();
     let after = host.run("docker inspect -f '{{.Id}}' kamal-proxy");
     assert_ne!(before.expect(), after.expect());
     assert_eq!(
-        status(host),
+        soon(host),
         "200",
         "the new proxy knows the routes of the old one"
     );
@@ -214,7 +226,7 @@ fn every_command_works_for_a_user_who_is_not_root_and_has_fish() {
     assert_eq!(host.containers(), ["kamal-proxy"]);
     assert_eq!(host.stopped_containers(), [""; 0]);
     run(&["deploy", "-P"]).expect();
-    assert_eq!(status(host), "200");
+    assert_eq!(soon(host), "200");
     run(&["remove", "-y"]).expect();
     let left = host.run("docker ps -aq");
     assert_eq!(left.expect(), "");
