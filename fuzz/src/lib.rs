@@ -103,8 +103,8 @@ pub fn yaml(data: &[u8]) {
             let again = yaml::parse(SourceId(0), &written);
             let again = again.unwrap_or_else(|problem| panic!("{problem:?}: {written:?}"));
             // YAML 1.1 breaks lines at these three too, and folds what follows; the parser, of YAML 1.2, doesn't. And a symbol
-            // that has to be quoted comes back as a string, for Ruby too.
-            let differs = ["\u{85}", "\u{2028}", "\u{2029}", "! '", "! \""];
+            // that has to be quoted comes back as a string, one with quotes in it without them, for Ruby too.
+            let differs = ["\u{85}", "\u{2028}", "\u{2029}", "! '", "! \"", ":'", ":\""];
             if !differs.iter().any(|text| written.contains(text)) {
                 assert_eq!(yaml::emit(&again), written);
             }

@@ -54,21 +54,19 @@ fn corpora_are_survived() {
     }
 }
 
-/// For three seconds each, from the same seed: as many as the machine manages, in the same order.
+/// So many each, the same in every run: a failure is one of the code, never of the machine.
+const DAMAGED: usize = 4_000;
+
 #[test]
 fn damaged_corpora_are_survived() {
     for target in TARGETS {
         let corpus = corpus(target.0);
         let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
-        let mut runs = 0;
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(3) {
+        for _ in 0..DAMAGED {
             let one = &corpus[numbers.below(corpus.len())];
             let other = &corpus[numbers.below(corpus.len())];
             run(target, &damaged(one, other, &mut numbers));
-            runs += 1;
         }
-        assert!(runs > 20, "{} only {runs}", target.0);
     }
 }
 
