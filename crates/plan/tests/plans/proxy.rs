@@ -48,6 +48,7 @@ fn item_183_the_network_everywhere_and_the_proxy_where_it_is_needed() {
     "#);
 }
 
+/// parity: config 7.18
 #[test]
 fn item_184_a_proxy_that_is_too_old_stops_the_plan_and_names_its_host() {
     let world = fleet();

@@ -44,6 +44,37 @@ fn item_52_roles_by_name_the_primary_one_first_and_its_hosts_first() {
     );
 }
 
+/// Without filters, in the file's terms: roles by name, then accessories, each host once.
+#[test]
+fn config_item_14_11_order_of_hosts_and_roles() {
+    let fleet = fleet();
+    let config = &fleet.config;
+    assert_eq!(config.all_hosts(), ["a1", "b2", "d1", "b1", "c1", "e1"]);
+    assert_eq!(config.app_hosts(), ["a1", "b2", "d1", "b1", "c1"]);
+    assert_eq!(config.proxy_hosts(), ["a1", "b2", "b1", "c1", "d1"]);
+    assert_eq!(config.primary_host(), Some("b1"));
+    // To run on: the primary role first, and its hosts.
+    for (hosts, roles, order) in [
+        (
+            None,
+            None,
+            "b2 b1 c1 a1 d1 e1 | web api jobs | primary b1 web",
+        ),
+        (
+            Some("d1,b2"),
+            None,
+            "d1 b2 | jobs api web | primary d1 jobs",
+        ),
+        (
+            None,
+            Some("jobs,api"),
+            "a1 d1 b2 | jobs api | primary a1 jobs",
+        ),
+    ] {
+        assert_eq!(chosen(&fleet, &filter(hosts, roles, false)), order);
+    }
+}
+
 #[test]
 fn item_47_hosts_by_patterns_in_the_order_of_the_filters() {
     let fleet = fleet();

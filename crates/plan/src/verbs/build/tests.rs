@@ -168,6 +168,7 @@ fn item_222_uncommitted_changes() {
     );
 }
 
+/// parity: config 9.08
 #[test]
 fn item_229_a_copy_only_of_a_repository_and_without_a_context() {
     let plain = config(HUB, "");
