@@ -82,7 +82,7 @@ fn pausing_waits_for_requests_and_resuming_ends_the_wait() {
     let proxy = Proxy::start();
     let origin = Origin::start(|seen, stream| {
         if seen.path() == "/slow" {
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(6));
         }
         reply(stream, "200 OK", &[], b"web")
     });
@@ -96,7 +96,7 @@ fn pausing_waits_for_requests_and_resuming_ends_the_wait() {
     proxy.run(&["resume", "web"]).quiet();
     assert_eq!(get(port, "a", "/").text(), "web");
     assert!(pause.wait_with_output().unwrap().status.success());
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(slow.join().unwrap().text(), "web");
 }
 

@@ -93,7 +93,7 @@ fn a_deploy_waits_for_requests_in_flight() {
     let proxy = Proxy::start();
     let old = Origin::start(|seen, stream| {
         if seen.path() == "/slow" {
-            std::thread::sleep(Duration::from_millis(800));
+            std::thread::sleep(Duration::from_secs(4));
         }
         reply(stream, "200 OK", &[], b"old")
     });
@@ -107,10 +107,10 @@ fn a_deploy_waits_for_requests_in_flight() {
     eventually("traffic has switched", || {
         get(port, "a", "/").text() == "new"
     });
-    assert!(begun.elapsed() < Duration::from_millis(700));
+    assert!(begun.elapsed() < Duration::from_secs(4));
     assert_eq!(slow.join().unwrap().text(), "old");
     assert!(deploy.wait_with_output().unwrap().status.success());
-    assert!(begun.elapsed() >= Duration::from_millis(800));
+    assert!(begun.elapsed() >= Duration::from_secs(4));
 }
 
 /// parity: proxy 87, 89
@@ -175,7 +175,7 @@ fn deploying_the_same_address_again_drains_the_old_requests() {
 fn removing_lets_requests_finish() {
     let proxy = Proxy::start();
     let origin = Origin::start(|_, stream| {
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_secs(3));
         reply(stream, "200 OK", &[], b"web")
     });
     proxy.deploy("web", &origin.address, &[]);
@@ -184,7 +184,7 @@ fn removing_lets_requests_finish() {
     eventually("it is in flight", || origin.seen().len() == 1);
     let begun = Instant::now();
     proxy.run(&["remove", "web"]).quiet();
-    assert!(begun.elapsed() < Duration::from_millis(300));
+    assert!(begun.elapsed() < Duration::from_millis(2500));
     assert_eq!(get(port, "a", "/").status, 404);
     assert_eq!(slow.join().unwrap().text(), "web");
 }
@@ -211,7 +211,7 @@ fn a_client_that_does_not_read_cannot_hold_a_drain() {
     let begun = Instant::now();
     proxy.deploy("web", &new.address, &["--drain-timeout=300ms"]);
     assert!(
-        begun.elapsed() < Duration::from_secs(3),
+        begun.elapsed() < Duration::from_secs(15),
         "{:?}",
         begun.elapsed()
     );
