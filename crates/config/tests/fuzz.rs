@@ -54,15 +54,22 @@ fn corpora_are_survived() {
     }
 }
 
-/// So many each, the same in every run: a failure is one of the code, never of the machine.
+/// So many each, the same in every run: a failure is one of the code, never of the machine. `FUZZ_DAMAGED` asks for more.
 const DAMAGED: usize = 4_000;
+
+fn how_many() -> usize {
+    match std::env::var("FUZZ_DAMAGED") {
+        Ok(count) => count.parse().expect("FUZZ_DAMAGED is a number"),
+        Err(_) => DAMAGED,
+    }
+}
 
 #[test]
 fn damaged_corpora_are_survived() {
     for target in TARGETS {
         let corpus = corpus(target.0);
         let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
-        for _ in 0..DAMAGED {
+        for _ in 0..how_many() {
             let one = &corpus[numbers.below(corpus.len())];
             let other = &corpus[numbers.below(corpus.len())];
             run(target, &damaged(one, other, &mut numbers));

@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn the_very_key_wins_and_then_the_first_with_that_end() {
+    fn item_17_03_the_very_key_wins_and_then_the_first_with_that_end() {
         let json =
             r#"{"v/A":"1","A":"2","w/B":"3","x/B":"4","N":null,"y/N":"5","Z":null,"p":5432}"#;
         assert_eq!(found("A", json).unwrap(), "2");
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_json_is_not_shown() {
+    fn item_17_03_a_text_that_is_no_json_is_not_shown() {
         let error = extract("A", &Secret::new("{A: hunter2}")).unwrap_err();
         assert_eq!(error.class(), "JSON::ParserError");
         assert!(!error.to_string().contains("hunter2"), "{error}");

@@ -55,3 +55,25 @@ pub(crate) fn secret(value: Option<&serde_json::Value>) -> Option<Secret> {
         other => Some(Secret::new(other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn item_17_01_compact_json_and_the_same_for_a_shell() {
+        let mut fetched = Fetched::default();
+        fetched.set("f/A", Some(Secret::new("a \"b\" (c)")));
+        fetched.set("N", None);
+        fetched.set("L", Some(Secret::new("1\n2\\")));
+        fetched.set("f/A", Some(Secret::new("é $x")));
+        let json = r#"{"f/A":"é $x","N":null,"L":"1\n2\\"}"#;
+        assert_eq!(fetched.to_json().reveal(), json);
+        assert_eq!(
+            fetched.to_inline().reveal(),
+            r#"\{\"f/A\":\"\é\ \$x\",\"N\":null,\"L\":\"1\\n2\\\\\"\}"#
+        );
+        let words = shell::split(fetched.to_inline().reveal()).unwrap();
+        assert_eq!(words, [json]);
+    }
+}

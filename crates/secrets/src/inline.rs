@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fetched_inline_can_be_extracted_from() {
+    fn item_17_01_what_is_fetched_inline_can_be_extracted_from() {
         let fetched =
             run("secrets fetch --adapter test --account=a --from f 'A B' LPARENxRPAREN").unwrap();
         assert!(fetched.starts_with("\\{\\\"f/A\\ B\\\":"), "{fetched}");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_values_are_not() {
+    fn item_17_02_what_is_missing_is_named_and_values_are_not() {
         assert_eq!(
             run("secrets fetch A").unwrap_err(),
             "No value provided for required options '--adapter'"

@@ -9,7 +9,7 @@ use super::support::{config, role};
 
 fn clear(config: &Config, host: &str) -> String {
     let line = run(config, role(config, "web"), host, "1", "0123456789ab").real();
-    let from = line.find(" --env A=").or(line.find(" --env-file"));
+    let from = line.find(" --env A=").or_else(|| line.find(" --env-file"));
     let (_, rest) = line.split_at(from.unwrap());
     let (words, _) = rest.split_once(" --env-file ").unwrap();
     words.trim().to_owned()

@@ -85,7 +85,7 @@ mod tests {
     const GET: &str = "aws|secretsmanager|batch-get-secret-value|--secret-id-list";
 
     #[test]
-    fn maps_texts_and_other_values() {
+    fn item_17_11_maps_texts_and_other_values() {
         let answer = r#"{"SecretValues":[
             {"Name":"s1","SecretString":"{\"K\":\"v\",\"P\":5432,\"B\":true,\"N\":null,\"O\":{\"a\":1}}"},
             {"Name":"s2","SecretString":"plain text"},
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_11_what_fails_is_named() {
         let fetch = |lines: Vec<_>| {
             Script::new(lines)
                 .fetch("aws_secrets_manager", None, None, &["a", "b"])

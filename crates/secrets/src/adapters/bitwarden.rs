@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_fields_and_notes() {
+    fn item_17_09_passwords_fields_and_notes() {
         let fetched = Script::new(unlocked().into_iter().chain([
             ok("bw|get|item|I", LOGIN),
             ok("bw|get|item|N", NOTE),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_states_end_unlocked_with_the_session_in_the_environment() {
+    fn item_17_09_the_three_states_end_unlocked_with_the_session_in_the_environment() {
         let fetched = Script::new([
             ok("bw|--version", ""),
             ok("bw|status", r#"{"status":"unauthenticated"}"#),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_09_what_fails_is_named() {
         let error =
             Script::new([missing("bw|--version")]).fetch("bitwarden", Some("me"), None, &["I"]);
         assert_eq!(error.unwrap_err(), "Bitwarden CLI is not installed");

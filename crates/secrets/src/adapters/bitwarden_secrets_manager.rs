@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_a_project_or_some_by_id() {
+    fn item_17_10_all_of_a_project_or_some_by_id() {
         let items = r#"[{"key":"A","value":"1"},{"key":"B","value":"2"}]"#;
         for (from, words) in [(None, "bws|secret|list"), (Some("P"), "bws|secret|list|P")] {
             let fetched = Script::new(ready().into_iter().chain([ok(words, items)])).fetch(
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_10_what_fails_is_named() {
         let fetch = |lines: Vec<Line>, names: &[&str]| {
             Script::new(lines)
                 .fetch("bitwarden-sm", None, None, names)

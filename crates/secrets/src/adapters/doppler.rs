@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn project_and_config_come_from_the_first_name_or_the_token() {
+    fn item_17_13_project_and_config_come_from_the_first_name_or_the_token() {
         let fetched = Script::new(
             ready()
                 .into_iter()
@@ -88,10 +88,29 @@ mod tests {
         );
         script.env = vec![("DOPPLER_TOKEN", "dp.st.x")];
         assert!(script.fetch("doppler", None, None, &["A"]).is_ok());
+        let mut script = Script::new(
+            ready()
+                .into_iter()
+                .chain([ok("doppler|secrets|get|A|--json|-p|p|-c|c", VALUES)]),
+        );
+        script.env = vec![("DOPPLER_TOKEN", "dp.ct.personal")];
+        assert!(script.fetch("doppler", None, Some("p/c"), &["A"]).is_ok());
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_13_who_is_not_logged_in_logs_in() {
+        let fetched = Script::new([
+            ok("doppler|--version", ""),
+            fails("doppler|me|--json"),
+            ok("doppler|login|-y", ""),
+            ok("doppler|secrets|get|A|--json|-p|p|-c|c", VALUES),
+        ])
+        .fetch("doppler", None, None, &["p/c/A"]);
+        assert!(fetched.is_ok());
+    }
+
+    #[test]
+    fn item_17_13_what_fails_is_named() {
         let fetch = |lines: Vec<Line>, from| {
             Script::new(lines)
                 .fetch("doppler", None, from, &["A"])

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_items_or_one_label() {
+    fn item_17_14_whole_items_or_one_label() {
         let call = ok("enpass-cli|-json|-vault|my vault|show|F|G", ITEMS);
         assert_eq!(
             fetch(with(call), &["F/A", "F/C", "G"]).unwrap(),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_14_what_fails_is_named() {
         assert_eq!(
             fetch(vec![missing("enpass-cli|version")], &["F"]).unwrap_err(),
             "Enpass CLI is not installed"

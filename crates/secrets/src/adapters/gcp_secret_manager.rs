@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn project_secret_version_and_account() {
+    fn item_17_12_project_secret_version_and_account() {
         for (account, from, name, call, key) in [
             (
                 "default",
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_12_what_fails_is_named() {
         let fetch = |lines: Vec<Line>| {
             Script::new(lines)
                 .fetch("gcp", Some("default"), None, &["P/S"])

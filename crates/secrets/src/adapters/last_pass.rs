@@ -67,7 +67,7 @@ mod tests {
         r#"[{"fullname":"F/A","password":"1"},{"fullname":"F/B C","password":"2"}]"#;
 
     #[test]
-    fn logged_in_or_not() {
+    fn item_17_08_logged_in_or_not() {
         let fetched = Script::new([
             ok("lpass|--version", ""),
             ok("lpass|status|--color|never", "Logged in as me@x.\n"),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_08_what_fails_is_named() {
         let error =
             Script::new([missing("lpass|--version")]).fetch("lastpass", Some("me"), None, &["A"]);
         assert_eq!(error.unwrap_err(), "LastPass CLI is not installed");

@@ -107,8 +107,10 @@ fn list(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::script::{Script, fails, missing};
+
     #[test]
-    fn names_and_accounts() {
+    fn item_17_05_names_and_accounts() {
         for (name, account) in [
             ("1password", true),
             ("1Password", true),
@@ -120,7 +122,12 @@ mod tests {
             ("bitwarden", true),
             ("bitwarden-sm", false),
             ("Bitwarden-SM", false),
+            ("one_password", true),
+            ("OnePassword", true),
+            ("gcp_secret_manager", true),
+            ("bitwarden_secrets_manager", false),
             ("aws_secrets_manager", false),
+            ("AwsSecretsManager", false),
             ("doppler", false),
             ("enpass", false),
             ("passbolt", false),
@@ -134,6 +141,31 @@ mod tests {
                 error.to_string(),
                 format!("Unknown secrets adapter: {name}")
             );
+        }
+    }
+
+    /// A program that is not there, and one that is there and does not work.
+    #[test]
+    fn item_17_06_what_is_not_installed() {
+        for (adapter, question, name) in [
+            ("1password", "op|--version", "1Password CLI"),
+            ("lastpass", "lpass|--version", "LastPass CLI"),
+            ("bitwarden", "bw|--version", "Bitwarden CLI"),
+            (
+                "bitwarden-sm",
+                "bws|--version",
+                "Bitwarden Secrets Manager CLI",
+            ),
+            ("aws_secrets_manager", "aws|--version", "AWS CLI"),
+            ("gcp", "gcloud|--version", "gcloud CLI"),
+            ("doppler", "doppler|--version", "Doppler CLI"),
+            ("enpass", "enpass-cli|version", "Enpass CLI"),
+            ("passbolt", "passbolt|--version", "Passbolt CLI"),
+        ] {
+            for line in [missing(question), fails(question)] {
+                let fetched = Script::new([line]).fetch(adapter, Some("a"), Some("f"), &["A"]);
+                assert_eq!(fetched.unwrap_err(), format!("{name} is not installed"));
+            }
         }
     }
 }

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_gathered_by_item_and_sections_are_dotted() {
+    fn item_17_07_fields_are_gathered_by_item_and_sections_are_dotted() {
         let fetched = Script::new(signed_in().into_iter().chain([
             ok(
                 "op|item|get|My Item|--vault|V|--format|json|--account|acc|--fields|label=sec.A,label=sec.B",
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn without_names_the_whole_item_is_read() {
+    fn item_17_07_without_names_the_whole_item_is_read() {
         let fetched = Script::new(signed_in().into_iter().chain([ok(
             "op|item|get|I|--vault|V|--format|json|--account|acc",
             r#"{"id":"x","fields":[{"reference":"op://V/I/a","value":"1"},{"reference":"op://V/I/password"}]}"#,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_of_a_sign_in_is_used() {
+    fn item_17_07_the_session_of_a_sign_in_is_used() {
         let signing_in = |session: &str| {
             [
                 ok("op|--version", ""),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_07_what_fails_is_named() {
         let error =
             Script::new([missing("op|--version")]).fetch("1password", Some("acc"), None, &["V/I"]);
         assert_eq!(error.unwrap_err(), "1Password CLI is not installed");

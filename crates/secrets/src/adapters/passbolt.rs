@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_at_the_root() {
+    fn item_17_15_secrets_at_the_root() {
         let call =
             format!(r#"passbolt|list|resources|--filter|Name == "A" || Name == "B \"c\""|{TAIL}"#);
         let answer = r#"[{"name":"A","password":"1"},{"name":"B \"c\"","password":"2"}]"#;
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_in_folders_within_folders() {
+    fn item_17_15_secrets_in_folders_within_folders() {
         let fetched = fetch(
             [
                 ok(
@@ -257,8 +257,30 @@ mod tests {
         assert_eq!(fetched.unwrap(), r#"{"A":"1","B":"2","C":"3"}"#);
     }
 
+    /// Names and ids are strings of the filter language, whatever is in them.
     #[test]
-    fn what_fails_is_named() {
+    fn item_17_15_quotes_in_names_and_ids() {
+        let fetched = fetch(
+            [
+                ok(
+                    r#"passbolt|list|folders|--filter|Name == "my \"f\""|--json"#,
+                    r#"[{"id":"1\"2","folder_parent_id":"","name":"my \"f\""}]"#,
+                ),
+                ok(
+                    &format!(
+                        r#"passbolt|list|resources|--filter|(Name == "A\\B" && FolderParentID == "1\"2")|--folder|1"2|{TAIL}"#
+                    ),
+                    r#"[{"name":"A\\B","password":"1"}]"#,
+                ),
+            ],
+            Some("my \"f\""),
+            &["A\\B"],
+        );
+        assert_eq!(fetched.unwrap(), r#"{"A\\B":"1"}"#);
+    }
+
+    #[test]
+    fn item_17_15_what_fails_is_named() {
         let script = Script::new([missing("passbolt|--version")]);
         assert_eq!(
             script.fetch("passbolt", None, None, &["A"]).unwrap_err(),

@@ -34,7 +34,7 @@ mod tests {
     use crate::adapters::script::Script;
 
     #[test]
-    fn values_are_names_backwards() {
+    fn item_17_16_values_are_names_backwards() {
         let fetched =
             Script::new([]).fetch("test", Some("a"), Some("folder"), &["ab", "LPARENcRPAREN"]);
         assert_eq!(
