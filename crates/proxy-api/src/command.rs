@@ -329,7 +329,8 @@ mod tests {
                 http_port: 81,
                 https_port: 8443,
                 metrics_port: 0,
-                http3: true
+                http3: true,
+                takeover: false,
             }))
         );
     }

@@ -72,6 +72,8 @@ pub enum ControlRequest {
         /// The service's name.
         service: String,
     },
+    /// Hand the listening sockets over; the rest of the connection speaks [`HandoverLine`](crate::HandoverLine).
+    TakeOver,
 }
 
 /// A deploy with every default filled in.

@@ -16,6 +16,8 @@ pub struct RunArgs {
     pub metrics_port: i64,
     /// Serve HTTP/3 on the HTTPS port.
     pub http3: bool,
+    /// Take the sockets over from the proxy that runs, if one does. dhow only.
+    pub takeover: bool,
 }
 
 pub(crate) const FLAGS: &[Spec] = &[
@@ -34,6 +36,12 @@ pub(crate) const FLAGS: &[Spec] = &[
         "false",
         "Serve HTTP/3 on the HTTPS port",
     ),
+    flag(
+        "takeover",
+        Kind::Bool,
+        "false",
+        "Take the place of the proxy that runs, without losing a request",
+    ),
 ];
 
 impl RunArgs {
@@ -44,6 +52,7 @@ impl RunArgs {
             https_port: parsed.int("https-port").or(env.https_port).unwrap_or(443),
             metrics_port: parsed.int("metrics-port").or(env.metrics_port).unwrap_or(0),
             http3: parsed.bool("http3").unwrap_or(false),
+            takeover: parsed.bool("takeover").unwrap_or(false),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::client::Client;
+use crate::client::{Arrival, Client};
 use crate::connection::serve;
 use crate::core::Core;
 use crate::http2;
@@ -24,9 +24,13 @@ pub(crate) async fn accept_http(core: Rc<Core>, listener: TcpListener) {
         let Some((stream, peer)) = accept(&listener).await else {
             continue;
         };
+        let arrival = Arrival::new(&core);
         let core = Rc::clone(&core);
         let client = Rc::new(Client::new(peer, port, false));
-        tokio::task::spawn_local(async move { serve(core, stream, client).await });
+        tokio::task::spawn_local(async move {
+            serve(core, stream, client).await;
+            drop(arrival);
+        });
     }
 }
 
@@ -37,6 +41,7 @@ pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: Tls
         let Some((stream, peer)) = accept(&listener).await else {
             continue;
         };
+        let arrival = Arrival::new(&core);
         let core = Rc::clone(&core);
         let tls = tls.clone();
         tokio::task::spawn_local(async move {
@@ -50,6 +55,7 @@ pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: Tls
                     serve(core, stream, client).await;
                 }
             }
+            drop(arrival);
         });
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::core::Core;
 use crate::slots::Slots;
 
 /// A head must be complete this long after its first byte.
@@ -146,6 +147,8 @@ pub(crate) enum Wish {
     None,
     /// Give up memory that an idle connection does not need.
     Rest,
+    /// Leave when it suits: HTTP/2 says goodbye, HTTP/1 is told so in its next answer.
+    Leave,
     /// Finish the request in flight, take no more.
     Finish,
     /// Close now.
@@ -199,7 +202,32 @@ impl Handle {
 #[derive(Default)]
 pub(crate) struct Clients {
     handles: RefCell<Slots<Rc<Handle>>>,
+    /// Accepted, whatever has become of them.
+    arrived: Cell<usize>,
+    leaving: Cell<bool>,
     finishing: Cell<bool>,
+}
+
+/// A connection from the moment it is accepted, so that none is overlooked before it joins.
+pub(crate) struct Arrival {
+    core: Rc<Core>,
+}
+
+impl Arrival {
+    pub(crate) fn new(core: &Rc<Core>) -> Self {
+        let arrived = &core.clients.arrived;
+        arrived.set(arrived.get() + 1);
+        Self {
+            core: Rc::clone(core),
+        }
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        let arrived = &self.core.clients.arrived;
+        arrived.set(arrived.get().saturating_sub(1));
+    }
 }
 
 /// Membership in [`Clients`], ended by dropping it.
@@ -217,6 +245,8 @@ impl Clients {
         });
         if self.finishing.get() {
             handle.wish.set(Wish::Finish);
+        } else if self.leaving.get() {
+            handle.wish.set(Wish::Leave);
         }
         let key = self.handles.borrow_mut().insert(Rc::clone(&handle));
         (handle, Membership { clients: self, key })
@@ -224,7 +254,20 @@ impl Clients {
 
     /// No connections.
     pub(crate) fn is_empty(&self) -> bool {
-        self.handles.borrow().len() == 0
+        self.arrived.get() == 0 && self.handles.borrow().len() == 0
+    }
+
+    /// Whether an answer should say that it is the connection's last.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.get()
+    }
+
+    /// Has all connections, present and future, end after their next answer.
+    pub(crate) fn leave(&self) {
+        self.leaving.set(true);
+        for handle in self.handles.borrow_mut().iter_mut() {
+            handle.tell(Wish::Leave);
+        }
     }
 
     /// Tells all connections, present and future, to finish.

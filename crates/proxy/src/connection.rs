@@ -72,7 +72,7 @@ pub(crate) async fn serve<S: Stream>(core: Rc<Core>, stream: S, client: Rc<Clien
 async fn wait<S: Stream>(stream: &S, handle: &Handle) -> bool {
     poll_fn(|cx| match handle.listen(cx.waker()) {
         Wish::Finish | Wish::Close => Poll::Ready(false),
-        Wish::None | Wish::Rest => stream.poll_readable(cx).map(|()| true),
+        Wish::None | Wish::Rest | Wish::Leave => stream.poll_readable(cx).map(|()| true),
     })
     .await
 }
@@ -97,7 +97,7 @@ async fn converse<S: Stream>(
     let mut finishing = false;
     let rest = poll_fn(|cx| {
         match handle.listen(cx.waker()) {
-            Wish::None => {}
+            Wish::None | Wish::Leave => {}
             Wish::Rest if client.phase.may_rest() => return Poll::Ready(true),
             Wish::Rest => handle.clear(),
             Wish::Finish if finishing => {}

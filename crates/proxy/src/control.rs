@@ -1,14 +1,19 @@
 //! The control socket, both ends: the server takes one message a connection and answers when it is done; the
 //! client waits for that.
 
+use std::cell::Cell;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use dhow_proxy_api::{CONTROL_VERSION, ControlReply, ControlRequest, SocketMessage};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::operations::Operations;
 
@@ -34,10 +39,40 @@ pub(crate) enum ControlError {
     Unreadable(#[from] serde_json::Error),
 }
 
+/// A client says what it wants within this time.
+const MESSAGE_TIME: Duration = Duration::from_secs(10);
+
 /// A listening control socket; the file goes away with it.
 pub(crate) struct ControlSocket {
     listener: UnixListener,
-    path: PathBuf,
+    /// The file; none when another process listens there by now.
+    path: Option<PathBuf>,
+    /// Clients being served.
+    clients: Rc<Clients>,
+}
+
+/// Clients being served, for whoever waits until there are none.
+#[derive(Default)]
+struct Clients {
+    count: Cell<usize>,
+    gone: Notify,
+}
+
+/// A client being served.
+struct Served(Rc<Clients>);
+
+impl Served {
+    fn new(clients: &Rc<Clients>) -> Self {
+        clients.count.set(clients.count.get() + 1);
+        Self(Rc::clone(clients))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get().saturating_sub(1));
+        self.0.gone.notify_one();
+    }
 }
 
 impl ControlSocket {
@@ -49,19 +84,72 @@ impl ControlSocket {
         let _ = std::fs::remove_file(&path);
         Ok(Self {
             listener: UnixListener::bind(&path)?,
-            path,
+            path: Some(path),
+            clients: Rc::default(),
         })
     }
 
-    /// Serves clients for ever.
-    pub(crate) async fn serve(&self, operations: Rc<Operations>) {
+    /// Goes on with a socket that another process opened; its file is that one's until [`Self::own`].
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn adopt(listener: StdUnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener)?,
+            path: None,
+            clients: Rc::default(),
+        })
+    }
+
+    /// The file at `path` goes away with this from now on.
+    pub(crate) fn own(&mut self, path: PathBuf) {
+        self.path = Some(path);
+    }
+
+    /// The socket itself, for another process.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.listener.as_fd().try_clone_to_owned()
+    }
+
+    /// Leaves the file to another process.
+    pub(crate) fn hand_over(mut self) {
+        self.path = None;
+    }
+
+    /// Serves clients until one wants to take over and nobody else is being served. New clients wait from then on, for
+    /// this process to go on or for the other.
+    pub(crate) async fn serve(&self, operations: &Rc<Operations>) -> StdUnixStream {
+        let (sender, mut takers) = unbounded_channel();
+        let mut taker: Option<UnixStream> = None;
         loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let operations = Rc::clone(&operations);
-                    tokio::task::spawn_local(async move { answer(stream, &operations).await });
-                }
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            if self.clients.count.get() == 0
+                && let Some(stream) = taker.take()
+                && let Ok(stream) = stream.into_std()
+            {
+                return stream;
+            }
+            tokio::select! {
+                client = self.listener.accept() => match client {
+                    Ok((stream, _)) => {
+                        let operations = Rc::clone(operations);
+                        let sender = sender.clone();
+                        let served = Served::new(&self.clients);
+                        tokio::task::spawn_local(async move {
+                            if let Some(taker) = answer(stream, &operations).await {
+                                let _ = sender.send(taker);
+                            }
+                            drop(served);
+                        });
+                    }
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                },
+                // One that comes while another waits takes its place; the other sees the connection end.
+                stream = takers.recv() => taker = stream,
+                () = self.clients.gone.notified() => {}
             }
         }
     }
@@ -69,7 +157,9 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -97,15 +187,22 @@ pub(crate) fn ask(path: &Path, request: ControlRequest) -> Result<ControlReply, 
     }
 }
 
-async fn answer(stream: UnixStream, operations: &Operations) {
-    let (reader, mut writer) = stream.into_split();
+/// Serves one client; gives the connection back if it wants to take over.
+async fn answer(mut stream: UnixStream, operations: &Operations) -> Option<UnixStream> {
     let mut line = String::new();
-    let mut reader = tokio::io::BufReader::new(reader.take(LONGEST_MESSAGE));
-    if reader.read_line(&mut line).await.is_err() || !line.ends_with('\n') {
-        return;
+    let mut reader = tokio::io::BufReader::new((&mut stream).take(LONGEST_MESSAGE));
+    let read = tokio::time::timeout(MESSAGE_TIME, reader.read_line(&mut line)).await;
+    if !matches!(read, Ok(Ok(_))) || !line.ends_with('\n') {
+        return None;
     }
     // The operation goes on even if the client goes away; only the answer is lost then.
     let reply = match serde_json::from_str::<SocketMessage>(&line) {
+        Ok(message)
+            if message.version == CONTROL_VERSION
+                && matches!(message.request, ControlRequest::TakeOver) =>
+        {
+            return Some(stream);
+        }
         Ok(message) => operations.handle(message).await,
         Err(error) => ControlReply::Failed {
             message: format!("unreadable message: {error}"),
@@ -114,6 +211,7 @@ async fn answer(stream: UnixStream, operations: &Operations) {
     };
     if let Ok(mut bytes) = serde_json::to_vec(&reply) {
         bytes.push(b'\n');
-        let _ = writer.write_all(&bytes).await;
+        let _ = stream.write_all(&bytes).await;
     }
+    None
 }

@@ -140,7 +140,7 @@ impl Core {
                 }
                 self.mirror();
             }
-            Order::Finish => {}
+            Order::Finish | Order::Leave => {}
         }
     }
 
@@ -183,6 +183,12 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Requests in flight on this core's lanes, switched connections among them.
+    pub(crate) fn in_flight(&self) -> usize {
+        let lanes = self.lanes.borrow();
+        lanes.values().map(|lane| lane.in_flight()).sum()
     }
 
     /// Sends what the log still holds.

@@ -15,8 +15,30 @@ use crate::acceptor::{accept_http, accept_https};
 use crate::core::Core;
 use crate::plane::{Order, Plane};
 
-/// Requests in flight get this long when the server stops.
-pub(crate) const FINISH_TIME: Duration = Duration::from_secs(10);
+/// How long a core lets its clients go on once it accepts no more.
+#[derive(Clone, Copy, Debug)]
+struct Farewell {
+    /// Idle connections may ask once more, and are told then.
+    idle: Duration,
+    /// Connections that switched protocols, for which there is no polite end.
+    switched: Duration,
+    /// Requests in flight.
+    requests: Duration,
+}
+
+/// When the server stops, and nobody follows.
+const STOP: Farewell = Farewell {
+    idle: Duration::ZERO,
+    switched: Duration::ZERO,
+    requests: Duration::from_secs(10),
+};
+
+/// When another proxy has taken over: nothing waits for this one's end.
+const HANDED_OVER: Farewell = Farewell {
+    idle: Duration::from_secs(10),
+    switched: Duration::from_secs(30),
+    requests: Duration::from_secs(600),
+};
 
 /// A running core. The thread returns whether requests were cut off at the end.
 pub(crate) struct CoreThread {
@@ -29,9 +51,9 @@ pub(crate) struct CoreThread {
 /// What a core listens on.
 pub(crate) struct Sockets {
     /// Plain HTTP.
-    pub(crate) http: TcpListener,
+    pub(crate) http: Vec<TcpListener>,
     /// HTTPS.
-    pub(crate) https: TcpListener,
+    pub(crate) https: Vec<TcpListener>,
 }
 
 /// Starts core number `index`.
@@ -77,34 +99,63 @@ async fn serve(
     tls: TlsAcceptor,
     mut orders: UnboundedReceiver<Order>,
 ) -> io::Result<bool> {
-    let http = tokio::net::TcpListener::from_std(sockets.http)?;
-    let https = tokio::net::TcpListener::from_std(sockets.https)?;
     let ticker = Rc::clone(core);
     tokio::task::spawn_local(async move { ticker.tick().await });
-    let accepting = [
-        tokio::task::spawn_local(accept_http(Rc::clone(core), http)),
-        tokio::task::spawn_local(accept_https(Rc::clone(core), https, tls)),
-    ];
-    while let Some(order) = orders.recv().await {
-        match order {
-            Order::Finish => break,
-            order => core.obey(order),
-        }
+    let mut accepting = Vec::new();
+    for http in sockets.http {
+        let http = tokio::net::TcpListener::from_std(http)?;
+        accepting.push(tokio::task::spawn_local(accept_http(Rc::clone(core), http)));
     }
+    for https in sockets.https {
+        let https = tokio::net::TcpListener::from_std(https)?;
+        let accept = accept_https(Rc::clone(core), https, tls.clone());
+        accepting.push(tokio::task::spawn_local(accept));
+    }
+    let farewell = loop {
+        match orders.recv().await {
+            Some(Order::Finish) | None => break STOP,
+            Some(Order::Leave) => break HANDED_OVER,
+            Some(order) => core.obey(order),
+        }
+    };
     for task in accepting {
         task.abort();
         let _ = task.await;
     }
-    core.clients.finish();
-    let deadline = Instant::now() + FINISH_TIME;
-    while !core.clients.is_empty() {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(5)) => {}
-            order = orders.recv() => if let Some(order) = order { core.obey(order) },
+    Ok(part(core, farewell, &mut orders).await)
+}
+
+/// Lets clients finish; `true` when some were cut off.
+async fn part(core: &Core, mut farewell: Farewell, orders: &mut UnboundedReceiver<Order>) -> bool {
+    let mut begun = Instant::now();
+    let mut finishing = false;
+    core.clients.leave();
+    loop {
+        let since = begun.elapsed();
+        if since >= farewell.idle && !finishing {
+            finishing = true;
+            core.clients.finish();
         }
-        if Instant::now() >= deadline {
-            return Ok(true);
+        if core.clients.is_empty() && (since >= farewell.switched || core.in_flight() == 0) {
+            return false;
+        }
+        if since >= farewell.requests {
+            return true;
+        }
+        let look = if since < Duration::from_secs(1) {
+            5
+        } else {
+            50
+        };
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(look)) => {}
+            order = orders.recv() => match order {
+                Some(Order::Finish) | None => {
+                    farewell = STOP;
+                    begun = Instant::now();
+                }
+                Some(order) => core.obey(order),
+            },
         }
     }
-    Ok(false)
 }

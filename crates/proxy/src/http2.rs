@@ -46,8 +46,8 @@ pub(crate) async fn serve<S: Stream>(core: Rc<Core>, stream: S, client: Rc<Clien
         match handle.listen(cx.waker()) {
             Wish::None => {}
             Wish::Rest => handle.clear(),
-            Wish::Finish if finishing => {}
-            Wish::Finish => {
+            Wish::Leave | Wish::Finish if finishing => {}
+            Wish::Leave | Wish::Finish => {
                 finishing = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -41,6 +41,7 @@ mod cookie_scope;
 mod core;
 mod core_thread;
 mod deploy;
+mod descriptors;
 mod drain;
 mod entry;
 mod exchange;
@@ -77,7 +78,9 @@ mod service;
 mod slots;
 mod sniff;
 mod state_file;
+mod succession;
 mod system_error;
+mod takeover;
 mod target;
 mod template;
 #[cfg(test)]

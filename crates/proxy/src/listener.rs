@@ -50,6 +50,48 @@ pub(crate) fn listen(port: u16, cores: usize) -> Result<Vec<TcpListener>, Listen
     Ok(sockets)
 }
 
+/// Another proxy's sockets, as far as they are on `port`; new ones, one for each of `cores`, if none is.
+///
+/// # Errors
+/// As [`listen`].
+pub(crate) fn adopt(
+    mut inherited: Vec<TcpListener>,
+    port: u16,
+    cores: usize,
+) -> Result<Vec<TcpListener>, ListenError> {
+    inherited.retain(|socket| is_on(socket, port));
+    if inherited.is_empty() {
+        return listen(port, cores);
+    }
+    Ok(inherited)
+}
+
+/// What each of `cores` serves, as duplicates: every socket is served, since connections wait in every one, and every
+/// core serves one at least.
+///
+/// # Errors
+/// When there are no descriptors left.
+pub(crate) fn share_out(
+    sockets: &[TcpListener],
+    cores: usize,
+) -> io::Result<Vec<Vec<TcpListener>>> {
+    let mut shares: Vec<Vec<TcpListener>> = (0..cores).map(|_| Vec::new()).collect();
+    for turn in 0..sockets.len().max(cores) {
+        if let (Some(share), Some(socket)) = (
+            shares.get_mut(turn % cores.max(1)),
+            sockets.get(turn % sockets.len()),
+        ) {
+            share.push(socket.try_clone()?);
+        }
+    }
+    Ok(shares)
+}
+
+/// Whether a socket listens on `port`.
+pub(crate) fn is_on(socket: &TcpListener, port: u16) -> bool {
+    socket.local_addr().is_ok_and(|at| at.port() == port)
+}
+
 /// A socket of its own on `port` of every address.
 ///
 /// # Errors
@@ -87,6 +129,27 @@ fn no_ipv6(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inherited_sockets_are_shared_out_and_those_of_other_ports_are_not_taken() {
+        let old = listen(0, 3).unwrap();
+        let port = old[0].local_addr().unwrap().port();
+        let share = |cores| {
+            let copies = old.iter().map(|socket| socket.try_clone().unwrap());
+            let adopted = adopt(copies.collect(), port, cores).unwrap();
+            let shares = share_out(&adopted, cores).unwrap();
+            shares.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(share(3), [1, 1, 1]);
+        assert_eq!(share(2), [2, 1]);
+        assert_eq!(share(5), [1, 1, 1, 1, 1]);
+        let strangers = listen(0, 2).unwrap();
+        let error = adopt(strangers, port, 1).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("listen tcp :{port}: bind: address already in use")
+        );
+    }
 
     #[test]
     fn one_port_for_all_cores_and_for_nobody_else() {

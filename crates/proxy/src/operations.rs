@@ -1,7 +1,7 @@
 //! What operators can do with services: remove, pause, stop, resume, list. Deploying and restoring have files
 //! of their own. Everything runs on the control thread, one step at a time; only waiting overlaps.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::plane::{Cores, Plane};
 use crate::registry::Registry;
 use crate::rollout_operations::rollout_key;
 use crate::service::Service;
+use crate::succession::Predecessor;
 
 /// The control thread's state.
 pub(crate) struct Operations {
@@ -26,6 +27,8 @@ pub(crate) struct Operations {
     pub(crate) cores: Cores,
     pub(crate) provider: Arc<CryptoProvider>,
     pub(crate) waiting: Waiting,
+    /// The proxy whose place this one took; it may still hold requests.
+    pub(crate) predecessor: OnceCell<Predecessor>,
 }
 
 /// Deploys that wait for health, one a service. A new deploy (or a removal) ends an older one that still waits,
@@ -101,6 +104,9 @@ impl Operations {
         if message.version != CONTROL_VERSION {
             return failed(&OperationError::Version(message.version));
         }
+        if let Some(predecessor) = self.predecessor.get() {
+            predecessor.pass_on(&message.request);
+        }
         let outcome = match message.request {
             ControlRequest::Deploy(request) => self.deploy(*request).await,
             ControlRequest::Remove { service } => self.remove(&service),
@@ -127,6 +133,8 @@ impl Operations {
                 allowlist,
             } => self.rollout_set(&service, percentage, allowlist),
             ControlRequest::RolloutStop { service } => self.rollout_stop(&service),
+            // The control socket takes these for itself.
+            ControlRequest::TakeOver => Err(OperationError::Version(message.version)),
         };
         match outcome {
             Ok(()) => ControlReply::Done,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -67,11 +67,24 @@ pub(crate) async fn serve(
         Some(length) => i64::try_from(length).unwrap_or(i64::MAX),
         None => -1,
     };
-    let mut exchange = Box::new(Exchange::new(core, client, parts, request_length));
-    match answer(&mut exchange, body, &tokens, upgrade).await {
-        Ok(answer) => Ok(answer.respond(exchange)),
-        Err(failure) => fail(exchange, &failure),
+    let mut exchange = Box::new(Exchange::new(
+        Rc::clone(&core),
+        client,
+        parts,
+        request_length,
+    ));
+    let outcome = answer(&mut exchange, body, &tokens, upgrade).await;
+    // HTTP/2 has another way to say so.
+    let last = core.clients.is_leaving() && exchange.parts.version != Version::HTTP_2;
+    let mut response = match outcome {
+        Ok(answer) => answer.respond(exchange),
+        Err(failure) => fail(exchange, &failure)?,
+    };
+    if last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
+    Ok(response)
 }
 
 async fn answer(

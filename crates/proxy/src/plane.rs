@@ -42,6 +42,8 @@ pub(crate) enum Order {
     Retire(TargetId),
     /// Stop accepting, finish what is in flight, then end.
     Finish,
+    /// The same without haste: somebody else accepts, so that clients can be let go politely.
+    Leave,
 }
 
 /// The control thread's line to all cores.

@@ -23,6 +23,8 @@ pub(crate) struct Registry {
     rollout_probes: HashMap<Arc<str>, Probes>,
     /// Entries of the state file that could not be restored; kept, so that they are not lost.
     unrestored: Vec<ServiceState>,
+    /// The state file has become another proxy's.
+    handed_over: bool,
 }
 
 impl Registry {
@@ -34,7 +36,13 @@ impl Registry {
             probes: HashMap::new(),
             rollout_probes: HashMap::new(),
             unrestored: Vec::new(),
+            handed_over: false,
         }
+    }
+
+    /// Leaves the state file to another proxy from now on.
+    pub(crate) fn hand_over(&mut self) {
+        self.handed_over = true;
     }
 
     /// A service by name.
@@ -126,6 +134,9 @@ impl Registry {
 
     /// Writes the state file. A failure is logged; the change stays in force.
     pub(crate) fn save(&self) {
+        if self.handed_over {
+            return;
+        }
         let mut states: Vec<_> = self
             .services
             .values()

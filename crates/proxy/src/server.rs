@@ -1,17 +1,20 @@
 //! The server from start to end: state, listeners, cores, control socket; then signals, and a graceful end.
 
+use std::cell::OnceCell;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use dhow_proxy_api::{Places, ProxyEnv, RunArgs};
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::control::ControlSocket;
 use crate::core_thread::{self, CoreThread, Sockets};
-use crate::listener::{ListenError, listen, listen_alone, port};
+use crate::listener::{ListenError, adopt, is_on, listen_alone, port, share_out};
 use crate::log::{self, Level, LogSender};
 use crate::metrics::Metrics;
 use crate::metrics_server;
@@ -19,6 +22,8 @@ use crate::operations::{Operations, Waiting};
 use crate::plane::{Cores, Order, Plane};
 use crate::registry::Registry;
 use crate::state_file::{StateFile, data_dir};
+use crate::succession::{Predecessor, follow};
+use crate::takeover::{self, Estate, TakeoverError};
 use crate::tls;
 
 /// More cores than this gain nothing and cost memory.
@@ -44,6 +49,9 @@ pub(crate) enum ServerError {
     /// TLS cannot be set up.
     #[error("tls: {0}")]
     Tls(#[from] rustls::Error),
+    /// The proxy that runs goes on.
+    #[error(transparent)]
+    Takeover(#[from] TakeoverError),
 }
 
 /// Runs the server until it is told to stop. Logs go to standard output.
@@ -93,6 +101,13 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    // From here on the running proxy takes no commands, so that the state read below stays the latest.
+    let path = env.socket();
+    let asked = if args.takeover {
+        takeover::ask(&path)?
+    } else {
+        None
+    };
     let places = Places {
         data_dir: data_dir(env),
     };
@@ -104,15 +119,21 @@ async fn serve(
         },
         provider,
         waiting: Waiting::default(),
+        predecessor: OnceCell::new(),
     };
     operations.restore();
 
-    serve_metrics(&plane, metrics_port)?;
-    let http = listen(ports.0, count)?;
-    let https = listen(ports.1, count)?;
-    let path = env.socket();
-    let socket =
-        ControlSocket::open(path.clone()).map_err(|source| ServerError::Socket { path, source })?;
+    let (inherited, line) = match asked {
+        Some((estate, line)) => (Some(estate), Some(line)),
+        None => (None, None),
+    };
+    let (mut socket, mut estate) = open(inherited, &path, ports, count)?;
+    let metrics_task = serve_metrics(&plane, metrics_port, &mut estate)?;
+    let http = share_out(&estate.http, count)?;
+    let https = share_out(&estate.https, count)?;
+    if let Some(line) = &line {
+        line.ready()?;
+    }
     let mut threads: Vec<CoreThread> = Vec::new();
     for (index, (http, https)) in http.into_iter().zip(https).enumerate() {
         let sockets = Sockets { http, https };
@@ -134,14 +155,103 @@ async fn serve(
             .send();
     }
 
-    let operations = Rc::new(operations);
-    tokio::select! {
-        () = socket.serve(operations) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    if let Some(line) = line {
+        let predecessor = Predecessor::new(line.serving()?);
+        let _ = operations.predecessor.set(predecessor);
+        socket.own(path);
+        log.info("Took over from the proxy before", &[]);
     }
-    drop(socket);
-    cores.order(Order::Finish);
+    let operations = Rc::new(operations);
+    let estate = Arc::new(estate);
+    let successor = tokio::select! {
+        stream = hand_over(&socket, &estate, &operations, &log) => Some(stream),
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    drop(estate);
+    if let Some(task) = metrics_task {
+        task.abort();
+    }
+    if let Some(stream) = successor {
+        operations.registry.borrow_mut().hand_over();
+        socket.hand_over();
+        log.info("Handed over to a new proxy", &[]);
+        cores.order(Order::Leave);
+        tokio::task::spawn_local(follow(stream, operations));
+    } else {
+        drop(socket);
+        cores.order(Order::Finish);
+    }
+    let ended = ended(threads, &log);
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            () = &mut ended => break,
+            _ = terminate.recv() => cores.order(Order::Finish),
+            _ = interrupt.recv() => cores.order(Order::Finish),
+        }
+    }
+    log.info("Server stopped", &[]);
+    Ok(())
+}
+
+/// The control socket and the sockets to serve, the running proxy's where it gave them.
+fn open(
+    inherited: Option<Estate>,
+    path: &Path,
+    ports: (u16, u16),
+    cores: usize,
+) -> Result<(ControlSocket, Estate), ServerError> {
+    let failed = |source| ServerError::Socket {
+        path: path.to_owned(),
+        source,
+    };
+    let (http, https, metrics, control) = match inherited {
+        Some(estate) => {
+            let control = estate.control().map_err(failed)?;
+            (estate.http, estate.https, estate.metrics, Some(control))
+        }
+        None => (Vec::new(), Vec::new(), None, None),
+    };
+    let http = adopt(http, ports.0, cores)?;
+    let https = adopt(https, ports.1, cores)?;
+    let socket = match control {
+        Some(control) => ControlSocket::adopt(control),
+        None => ControlSocket::open(path.to_owned()),
+    };
+    let socket = socket.map_err(failed)?;
+    let control = socket.duplicate()?;
+    let estate = Estate {
+        http,
+        https,
+        metrics,
+        control,
+    };
+    Ok((socket, estate))
+}
+
+/// Serves the control socket until another proxy has taken over. One that only tries leaves this one as it was.
+async fn hand_over(
+    socket: &ControlSocket,
+    estate: &Arc<Estate>,
+    operations: &Rc<Operations>,
+    log: &LogSender,
+) -> UnixStream {
+    loop {
+        let stream = socket.serve(operations).await;
+        let estate = Arc::clone(estate);
+        let offered =
+            tokio::task::spawn_blocking(move || takeover::offer(&stream, &estate).map(|()| stream));
+        match offered.await {
+            Ok(Ok(stream)) => return stream,
+            Ok(Err(error)) => log.warn("Takeover failed", &[("error", &error.to_string())]),
+            Err(error) => log.warn("Takeover failed", &[("error", &error.to_string())]),
+        }
+    }
+}
+
+/// Waits for the ends of all cores.
+async fn ended(threads: Vec<CoreThread>, log: &LogSender) {
     let mut cut_off = false;
     for core in threads {
         let ended = tokio::task::spawn_blocking(move || core.thread.join().unwrap_or(true)).await;
@@ -150,23 +260,31 @@ async fn serve(
             log.warn("Closing active connections", &[]);
         }
     }
-    log.info("Server stopped", &[]);
-    Ok(())
 }
 
 /// Opens the metrics port, if there is to be one.
-fn serve_metrics(plane: &Plane, port: u16) -> Result<(), ServerError> {
+fn serve_metrics(
+    plane: &Plane,
+    port: u16,
+    estate: &mut Estate,
+) -> Result<Option<JoinHandle<()>>, ServerError> {
     let Some(metrics) = &plane.metrics else {
         if let Some(line) = plane.log.line(Level::Debug, "Metrics server disabled") {
             line.send();
         }
-        return Ok(());
+        estate.metrics = None;
+        return Ok(None);
     };
-    let listener = tokio::net::TcpListener::from_std(listen_alone(port)?)?;
-    tokio::task::spawn_local(metrics_server::serve(listener, Arc::clone(metrics)));
+    let listener = match estate.metrics.take() {
+        Some(listener) if is_on(&listener, port) => listener,
+        _ => listen_alone(port)?,
+    };
+    estate.metrics = Some(listener.try_clone()?);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let task = tokio::task::spawn_local(metrics_server::serve(listener, Arc::clone(metrics)));
     let address = format!(":{port}");
     plane.log.info("Metrics enabled", &[("address", &address)]);
-    Ok(())
+    Ok(Some(task))
 }
 
 /// Every connection takes two descriptors, and the limit a process starts with is often 1024. Not being allowed to

@@ -14,5 +14,6 @@ mod rollouts;
 mod strictness;
 mod support;
 mod switching;
+mod takeover;
 mod tls;
 mod upgrading;

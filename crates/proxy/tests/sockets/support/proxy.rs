@@ -77,6 +77,7 @@ impl Proxy {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
+        let started = self.logged("Server started").len();
         let child = self
             .command()
             .args([
@@ -91,7 +92,6 @@ impl Proxy {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        let started = self.logged("Server started").len();
         eventually("the proxy starts", || {
             assert!(
                 self.child.as_mut().unwrap().try_wait().unwrap().is_none(),
@@ -100,6 +100,15 @@ impl Proxy {
             );
             self.socket().exists() && self.logged("Server started").len() > started
         });
+    }
+
+    /// Starts a server that takes over from the one that runs, and gives the old process.
+    pub(crate) fn take_over(&mut self, more: &[&str]) -> Child {
+        let old = self.child.take().unwrap();
+        let mut args = vec!["--takeover"];
+        args.extend(more);
+        self.boot_with(&args);
+        old
     }
 
     /// Sends SIGTERM and gives the exit code.
