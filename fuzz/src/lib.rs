@@ -101,11 +101,23 @@ pub fn yaml(data: &[u8]) {
         Ok(node) => {
             let written = yaml::emit(&node);
             let again = yaml::parse(SourceId(0), &written);
-            let again = again.unwrap_or_else(|problem| panic!("{problem:?}: {written:?}"));
             // YAML 1.1 breaks lines at these three too, and folds what follows; the parser, of YAML 1.2, doesn't. And a symbol
-            // that has to be quoted comes back as a string, one with quotes in it without them, for Ruby too.
-            let differs = ["\u{85}", "\u{2028}", "\u{2029}", "! '", "! \"", ":'", ":\""];
-            if !differs.iter().any(|text| written.contains(text)) {
+            // with a quote behind its colon is written by Ruby in a way that Ruby itself reads as something else, or not at all.
+            let breaks = ["\u{85}", "\u{2028}", "\u{2029}"];
+            let symbols = [":'", ":\""];
+            let readable = !breaks
+                .iter()
+                .chain(&symbols)
+                .any(|text| written.contains(text));
+            let again = match again {
+                Ok(again) => again,
+                Err(problem) => {
+                    assert!(!readable, "{problem:?}: {written:?}");
+                    node.clone()
+                }
+            };
+            // One that has to be quoted as a whole comes back as a string, for Ruby too.
+            if readable && !["! '", "! \""].iter().any(|text| written.contains(text)) {
                 assert_eq!(yaml::emit(&again), written);
             }
             let _ = yaml::merge(node, again);

@@ -1,5 +1,7 @@
 //! The tree that a template's code becomes.
 
+use std::rc::Rc;
+
 use super::token::Place;
 
 /// Statements in order; the value is the last one's.
@@ -22,6 +24,10 @@ pub(super) enum Form {
     Str(Vec<Piece>),
     Command(Vec<Piece>),
     Symbol(String),
+    /// A pattern and its flags.
+    Pattern(Vec<Piece>, String),
+    /// `$1`; 0 is `$~`.
+    Group(usize),
     Array(Vec<Expr>),
     Hash(Vec<(Expr, Expr)>),
     Range {
@@ -49,6 +55,11 @@ pub(super) enum Form {
         name: String,
         value: Box<Expr>,
     },
+    /// `a, b = value`
+    AssignMany {
+        names: Vec<String>,
+        value: Box<Expr>,
+    },
     /// `recv[args] = value`
     AssignIndex {
         receiver: Box<Expr>,
@@ -66,6 +77,22 @@ pub(super) enum Form {
         otherwise: Box<Expr>,
     },
     Begin(Body),
+    /// `while`, `until`.
+    While {
+        condition: Box<Expr>,
+        /// Goes on as long as the condition is this.
+        wanted: bool,
+        body: Body,
+        /// `begin … end while`: the body comes first.
+        body_first: bool,
+    },
+    /// `loop { … }`
+    Loop(Box<Block>),
+    /// `def`
+    Def(Rc<Function>),
+    /// `->(x) { … }`, `lambda { |x| … }`, `proc { |x| … }`
+    Lambda(Rc<Function>),
+    Return(Option<Box<Expr>>),
     Next(Option<Box<Expr>>),
     Break(Option<Box<Expr>>),
     /// Text of the template, by its place among the pieces.
@@ -108,4 +135,32 @@ pub(super) enum Param {
     One(String),
     /// `(a, b)`
     Many(Vec<String>),
+}
+
+/// What `def` and lambdas make.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Function {
+    /// Empty for a lambda.
+    pub(super) name: String,
+    pub(super) kind: FunctionKind,
+    pub(super) params: Vec<Parameter>,
+    pub(super) body: Body,
+}
+
+/// How a function takes its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FunctionKind {
+    Def,
+    Lambda,
+    /// Missing arguments are nil, further ones dropped.
+    Proc,
+}
+
+/// A parameter of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) default: Option<Expr>,
+    /// `name:`
+    pub(super) named: bool,
 }

@@ -1,7 +1,8 @@
 //! Calls: what follows a value, arguments, blocks.
 
 use super::ast::{Block, Call, Expr, Form};
-use super::expression::{MAX_CHAIN, call};
+use super::expression::call;
+use super::operators::MAX_CHAIN;
 use super::parser::{Parser, describe};
 use super::token::{Kind, Place, Token, Unsupported};
 
@@ -62,6 +63,20 @@ impl Parser<'_> {
         };
         let name = match &token.kind {
             Kind::Ident(name) | Kind::Const(name) => name.clone(),
+            // `f.(x)`
+            Kind::Op("(") => {
+                let (args, named, end) = self.arguments(")", token.place)?;
+                let place = receiver.place.to(end);
+                let form = Form::Call(Box::new(Call {
+                    receiver: Some(receiver),
+                    name: "call".to_owned(),
+                    args,
+                    named,
+                    block: None,
+                    safe,
+                }));
+                return Ok(Expr { form, place });
+            }
             other => {
                 return Err(Unsupported::new(
                     format!("a call of {}", describe(other)),
@@ -96,6 +111,11 @@ impl Parser<'_> {
                 place = place.to(end);
                 (args, named)
             }
+        } else if self.passes_block() {
+            self.next();
+            let block = self.method_block()?;
+            pass = Some(block);
+            (Vec::new(), Vec::new())
         } else {
             let (args, named, end) = self.bare_arguments(place, false)?;
             place = place.to(end);
@@ -116,6 +136,15 @@ impl Parser<'_> {
         Ok(Expr { form, place })
     }
 
+    /// `map &:name`
+    fn passes_block(&self) -> bool {
+        let pass = self
+            .peek()
+            .is_some_and(|t| t.spaced && t.kind == Kind::Op("&"));
+        let name = self.peek_at(1);
+        pass && name.is_some_and(|t| !t.spaced && matches!(t.kind, Kind::Symbol(_)))
+    }
+
     /// `&:name`, after the `&`.
     fn method_block(&mut self) -> Result<Block, Unsupported> {
         match self.next() {
@@ -134,7 +163,8 @@ impl Parser<'_> {
         }
     }
 
-    fn block(&mut self, place: &mut Place) -> Result<Option<Block>, Unsupported> {
+    /// `{ |x| … }` or `do |x| … end`, if one comes here.
+    pub(super) fn block(&mut self, place: &mut Place) -> Result<Option<Block>, Unsupported> {
         let close = if self.op("{").is_some() {
             "}"
         } else if self.keyword("do").is_some() {
@@ -268,6 +298,8 @@ impl Parser<'_> {
                 | Kind::Symbol(_)
                 | Kind::Words(_)
                 | Kind::Symbols(_)
+                | Kind::Pattern(..)
+                | Kind::Group(_)
                 | Kind::Label(_) => true,
                 Kind::Ident(name) => !keyword(name),
                 Kind::Op("[") => function,

@@ -1,5 +1,6 @@
-//! Expressions: operators by precedence, calls, literals.
+//! Operands: literals, names, brackets.
 
+use super::assignment::assigning;
 use super::ast::{Call, Expr, Form, Piece};
 use super::parser::{Parser, describe};
 use super::token::{Kind, Part, Place, Token, Unsupported};
@@ -19,209 +20,12 @@ const COMMANDS: &[&str] = &[
     "Float",
     "String",
     "Array",
+    "format",
+    "sprintf",
 ];
 
-/// How many variables a template may have.
-const MAX_LOCALS: usize = 200;
-
-/// How many operators or calls may follow each other in one expression.
-pub(super) const MAX_CHAIN: usize = 100;
-
-/// Left and right binding power of a binary operator.
-fn power(op: &str) -> Option<(u8, u8)> {
-    Some(match op {
-        "?" => (6, 5),
-        ".." | "..." => (8, 9),
-        "||" => (10, 11),
-        "&&" => (12, 13),
-        "<=>" | "==" | "===" | "!=" | "=~" | "!~" => (14, 15),
-        "<" | "<=" | ">" | ">=" => (16, 17),
-        "|" | "^" => (18, 19),
-        "&" => (20, 21),
-        "<<" | ">>" => (22, 23),
-        "+" | "-" => (24, 25),
-        "*" | "/" | "%" => (26, 27),
-        "**" => (31, 30),
-        _ => return None,
-    })
-}
-
 impl Parser<'_> {
-    /// An expression whose operators bind at least this tightly.
-    pub(super) fn expression(&mut self, least: u8) -> Result<Expr, Unsupported> {
-        self.deeper()?;
-        let mut left = self.operand()?;
-        if least < 5
-            && let Some(assigned) = self.assignment(&left)?
-        {
-            left = assigned;
-        }
-        // Chains grow the tree to the left without nesting in the text: they are bounded too.
-        for link in 0.. {
-            let Some(Token {
-                kind: Kind::Op(op),
-                place,
-                ..
-            }) = self.peek()
-            else {
-                break;
-            };
-            if link > MAX_CHAIN {
-                return Err(self.unsupported_here("an expression this long"));
-            }
-            let (op, op_place) = (*op, *place);
-            let Some((left_power, right_power)) = power(op) else {
-                break;
-            };
-            if left_power < least {
-                break;
-            }
-            if matches!(op, "=~" | "!~" | "<<" | ">>" | "|" | "&" | "^") {
-                return Err(Unsupported::new(format!("the operator `{op}`"), op_place));
-            }
-            self.next();
-            self.skip_newlines();
-            if op == "?" {
-                left = self.ternary(left)?;
-                continue;
-            }
-            let right = self.expression(right_power)?;
-            let place = left.place.to(right.place);
-            let (a, b) = (Box::new(left), Box::new(right));
-            let form = match op {
-                "||" => Form::Or(a, b),
-                "&&" => Form::And(a, b),
-                "!=" => Form::Not(Box::new(Expr {
-                    form: call(Some(*a), "==", vec![*b]),
-                    place,
-                })),
-                ".." | "..." => Form::Range {
-                    from: a,
-                    to: b,
-                    exclusive: op == "...",
-                },
-                op => call(Some(*a), op, vec![*b]),
-            };
-            left = Expr { form, place };
-        }
-        self.depth -= 1;
-        Ok(left)
-    }
-
-    fn ternary(&mut self, condition: Expr) -> Result<Expr, Unsupported> {
-        let then = self.expression(5)?;
-        self.skip_newlines();
-        // `a ? b : c` and `a ? x.y :z`: the colon may have been read as part of a symbol.
-        let otherwise = match self.peek().map(|t| &t.kind) {
-            Some(Kind::Op(":")) => {
-                self.next();
-                self.skip_newlines();
-                self.expression(5)?
-            }
-            _ => return Err(self.unsupported_here("a `?` without its `:`")),
-        };
-        let place = condition.place.to(otherwise.place);
-        Ok(Expr {
-            form: Form::If {
-                condition: Box::new(condition),
-                then: vec![then],
-                otherwise: vec![otherwise],
-            },
-            place,
-        })
-    }
-
-    fn assignment(&mut self, target: &Expr) -> Result<Option<Expr>, Unsupported> {
-        let Some(Kind::Op(op)) = self.peek().map(|t| &t.kind) else {
-            return Ok(None);
-        };
-        let op = *op;
-        let operator = match op {
-            "=" => "",
-            "||=" => "||",
-            "&&=" => "&&",
-            "+=" => "+",
-            "-=" => "-",
-            "*=" => "*",
-            "," if self.is_multiple_assignment() => {
-                return Err(self.unsupported_here("assigning to several variables"));
-            }
-            _ => return Ok(None),
-        };
-        let name = match &target.form {
-            Form::Local(name) => Some(name.clone()),
-            Form::Call(call)
-                if call.receiver.is_none() && call.args.is_empty() && call.block.is_none() =>
-            {
-                Some(call.name.clone())
-            }
-            _ => None,
-        };
-        let index = match &target.form {
-            Form::Call(call) if call.name == "[]" => match (&call.receiver, call.args.as_slice()) {
-                (Some(receiver), [index]) => Some((receiver.clone(), index.clone())),
-                _ => None,
-            },
-            _ => None,
-        };
-        if name.is_none() && index.is_none() {
-            return Err(self.unsupported_here("assigning to this"));
-        }
-        self.next();
-        self.skip_newlines();
-        if let Some(name) = &name
-            && !self.locals.contains(name)
-        {
-            if self.locals.len() >= MAX_LOCALS {
-                return Err(self.unsupported_here("this many variables"));
-            }
-            self.locals.push(name.clone());
-        }
-        let mut value = self.expression(0)?;
-        if self.keyword("rescue").is_some() {
-            let otherwise = self.expression(0)?;
-            let place = value.place.to(otherwise.place);
-            value = Expr {
-                form: Form::Rescue {
-                    tried: Box::new(value),
-                    otherwise: Box::new(otherwise),
-                },
-                place,
-            };
-        }
-        let place = target.place.to(value.place);
-        let value = Box::new(value);
-        let form = match (operator, name, index) {
-            ("", Some(name), _) => Form::Assign { name, value },
-            ("", None, Some((receiver, index))) => Form::AssignIndex {
-                receiver: Box::new(receiver),
-                index: Box::new(index),
-                value,
-            },
-            (op, name, _) => {
-                let form = name.map_or_else(|| target.form.clone(), Form::Local);
-                let target = Box::new(Expr {
-                    form,
-                    place: target.place,
-                });
-                Form::OpAssign { target, op, value }
-            }
-        };
-        Ok(Some(Expr { form, place }))
-    }
-
-    /// `a, b = …`
-    fn is_multiple_assignment(&self) -> bool {
-        matches!(
-            (
-                self.peek_at(1).map(|t| &t.kind),
-                self.peek_at(2).map(|t| &t.kind)
-            ),
-            (Some(Kind::Ident(_)), Some(Kind::Op("=")))
-        )
-    }
-
-    fn operand(&mut self) -> Result<Expr, Unsupported> {
+    pub(super) fn operand(&mut self) -> Result<Expr, Unsupported> {
         let Some(token) = self.peek() else {
             return Err(self.unsupported_here("an unfinished expression"));
         };
@@ -289,6 +93,12 @@ impl Parser<'_> {
                 names.iter().map(|n| at(Form::Symbol(n.clone()))).collect(),
             )),
             Kind::Symbol(name) => at(Form::Symbol(name.clone())),
+            Kind::Text(_) | Kind::Output if self.in_function => {
+                return Err(Unsupported::new(
+                    "text of the template in a function",
+                    place,
+                ));
+            }
             Kind::Text(piece) => at(Form::Text(*piece)),
             Kind::Output => {
                 let body = self.body(&[])?;
@@ -320,15 +130,21 @@ impl Parser<'_> {
                 }
             }
             Kind::Op("{") => self.hash(place)?,
-            Kind::Op("->") => return Err(Unsupported::new("a lambda", place)),
+            Kind::Op("->") => self.arrow(place)?,
+            Kind::Pattern(parts, flags) => at(Form::Pattern(self.pieces(parts)?, flags.clone())),
+            Kind::Group(group) => at(Form::Group(*group)),
             other => return Err(Unsupported::new(format!("this {}", describe(other)), place)),
         })
     }
 
     fn pieces(&self, parts: &[Part]) -> Result<Vec<Piece>, Unsupported> {
         let code = |tokens: &[Token]| {
-            let mut inner = Parser::new(tokens, self.locals.clone(), self.depth);
-            inner.body(&[])
+            let mut inner = self.within(tokens);
+            let body = inner.body(&[])?;
+            match inner.peek() {
+                None => Ok(body),
+                Some(_) => Err(inner.unsupported_here("this in `#{`")),
+            }
         };
         parts
             .iter()
@@ -366,10 +182,8 @@ impl Parser<'_> {
     /// A local variable, or a function.
     fn name(&mut self, name: &str, token: &Token) -> Result<Expr, Unsupported> {
         let place = token.place;
-        let assigned = matches!(
-            self.peek().map(|t| &t.kind),
-            Some(Kind::Op("=" | "||=" | "&&=" | "+=" | "-=" | "*="))
-        );
+        let assigned =
+            matches!(self.peek().map(|t| &t.kind), Some(Kind::Op(op)) if assigning(op).is_some());
         if self.locals.iter().any(|local| local == name) {
             return Ok(Expr {
                 form: Form::Local(name.to_owned()),
@@ -382,7 +196,7 @@ impl Parser<'_> {
                 place,
             });
         }
-        if !COMMANDS.contains(&name) {
+        if !COMMANDS.contains(&name) && !self.functions.iter().any(|known| known == name) {
             return Err(Unsupported::new(format!("`{name}`"), place));
         }
         self.function(name, place)
@@ -449,6 +263,11 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// Whether this is the name of a function that everything has.
+pub(super) fn is_function(name: &str) -> bool {
+    COMMANDS.contains(&name)
 }
 
 pub(super) fn call(receiver: Option<Expr>, name: &str, args: Vec<Expr>) -> Form {

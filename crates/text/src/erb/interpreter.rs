@@ -5,7 +5,10 @@
 
 use std::rc::Rc;
 
-use super::ast::{Block, Body, Call, Expr, Form, Param, Piece as StrPiece};
+use super::ast::{Body, Call, Expr, Form, Function, Piece as StrPiece};
+use super::matching::Match;
+use super::pattern::Pattern;
+use super::scopes::Scope;
 use super::tags::Piece;
 use super::token::{Place, Unsupported};
 use super::value::Value;
@@ -19,6 +22,8 @@ const MAX_STEPS: usize = 500_000;
 pub(super) const MAX_LENGTH: usize = 4 << 20;
 /// How deep templates may be rendered within templates.
 const MAX_NESTING: usize = 8;
+/// How deep evaluations may be nested, calls included: the stack of a thread has room for more.
+const MAX_DEPTH: usize = 100;
 
 /// Why evaluation stopped.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +32,10 @@ pub(super) enum Stop {
     Raised(Raised),
     /// Something that is not supported.
     Unsupported(Unsupported),
-    /// `next` and `break` on their way to their block.
+    /// `next` and `break` on their way to their block, `return` to its function.
     Next(Value),
     Break(Value),
+    Return(Value),
     /// Too much work or text.
     Limit(&'static str, Place),
 }
@@ -50,9 +56,17 @@ pub(super) struct Interpreter<'a> {
     pieces: &'a [Piece],
     out: RenderedBuilder,
     /// Innermost last.
-    scopes: Vec<Vec<(String, Value)>>,
+    pub(super) scopes: Vec<Scope>,
+    /// Scopes that outlive their block, in lambdas.
+    pub(super) captured: Vec<Scope>,
+    pub(super) functions: Vec<Rc<Function>>,
+    /// How many functions are being called within each other.
+    pub(super) calls: usize,
+    /// What `$~` is.
+    pub(super) last_match: Option<Rc<Match>>,
     steps: usize,
     nesting: usize,
+    depth: usize,
 }
 
 impl<'a> Interpreter<'a> {
@@ -61,15 +75,22 @@ impl<'a> Interpreter<'a> {
             world,
             pieces,
             out: RenderedBuilder::new(template),
-            scopes: vec![Vec::new()],
+            scopes: vec![Scope::default()],
+            captured: Vec::new(),
+            functions: Vec::new(),
+            calls: 0,
+            last_match: None,
             steps: 0,
             nesting: 0,
+            depth: 0,
         }
     }
 
     /// Runs the whole.
     pub(super) fn render(mut self, body: &Body) -> Result<RenderedBuilder, Stop> {
-        self.body(body)?;
+        let result = self.body(body);
+        self.forget();
+        result?;
         Ok(self.out)
     }
 
@@ -82,45 +103,59 @@ impl<'a> Interpreter<'a> {
         let within =
             |problem: Unsupported| Stop::Unsupported(Unsupported::new(problem.what, place));
         let tokens = super::lexer::tokens(&pieces).map_err(within)?;
-        let locals = self
-            .scopes
-            .iter()
-            .flatten()
-            .map(|(name, _)| name.clone())
-            .collect();
-        let body = super::parser::parse_with(&tokens, locals).map_err(within)?;
+        let functions = self.functions.iter().map(|f| f.name.clone()).collect();
+        let body = super::parser::parse_with(&tokens, self.names(), functions).map_err(within)?;
         let mut inner = Interpreter {
             world: &mut *self.world,
             pieces: &pieces,
             out: RenderedBuilder::new(template),
             scopes: std::mem::take(&mut self.scopes),
+            captured: std::mem::take(&mut self.captured),
+            functions: std::mem::take(&mut self.functions),
+            calls: self.calls,
+            last_match: self.last_match.take(),
             steps: self.steps,
             nesting: self.nesting + 1,
+            depth: self.depth,
         };
         let result = inner.body(&body);
-        let Interpreter {
-            out, scopes, steps, ..
-        } = inner;
-        self.scopes = scopes;
-        self.steps = steps;
+        let text = std::mem::replace(&mut inner.out, RenderedBuilder::new(""));
+        self.steps = inner.steps;
+        self.scopes = inner.scopes;
+        self.captured = inner.captured;
+        self.functions = inner.functions;
+        self.last_match = inner.last_match;
         result.map_err(|stop| match stop {
             Stop::Raised(raised) => Stop::Raised(Raised { place, ..raised }),
             Stop::Unsupported(problem) => within(problem),
             Stop::Limit(what, _) => Stop::Limit(what, place),
             other => other,
         })?;
-        Ok(out.finish().text)
+        Ok(text.finish().text)
     }
 
     pub(super) fn body(&mut self, body: &Body) -> Eval {
-        let mut last = Value::Nil;
-        for expr in body {
-            last = self.eval(expr)?;
+        let Some((last, before)) = body.split_last() else {
+            return Ok(Value::Nil);
+        };
+        for expr in before {
+            // Nothing holds its value while the next is made: see [`super::change`].
+            drop(self.eval(expr)?);
         }
-        Ok(last)
+        self.eval(last)
     }
 
     pub(super) fn eval(&mut self, expr: &Expr) -> Eval {
+        if self.depth >= MAX_DEPTH {
+            return Err(Stop::Limit("nesting", expr.place));
+        }
+        self.depth += 1;
+        let value = self.value(expr);
+        self.depth -= 1;
+        value
+    }
+
+    fn value(&mut self, expr: &Expr) -> Eval {
         self.spend(1, expr.place)?;
         let value = match &expr.form {
             Form::Nil => Value::Nil,
@@ -133,6 +168,18 @@ impl<'a> Interpreter<'a> {
                 self.command(&line, expr.place)?
             }
             Form::Symbol(name) => Value::Symbol(Rc::from(name.as_str())),
+            Form::Pattern(pieces, flags) => {
+                let source = self.string(pieces)?;
+                Value::Pattern(Rc::new(Pattern::new(&source, flags, expr.place)?))
+            }
+            Form::Group(0) => self.last_match.clone().map_or(Value::Nil, Value::Match),
+            Form::Group(group) => {
+                let found = self
+                    .last_match
+                    .as_ref()
+                    .and_then(|found| found.group(*group));
+                found.map_or(Value::Nil, Value::str)
+            }
             Form::Array(items) => Value::array(self.all(items)?),
             Form::Hash(pairs) => {
                 let pairs: Eval<Vec<_>> = pairs
@@ -195,14 +242,25 @@ impl<'a> Interpreter<'a> {
                 self.assign(name, value.clone());
                 value
             }
+            Form::AssignMany { names, value } => {
+                let value = self.eval(value)?;
+                let items = match &value {
+                    Value::Array(items) => items.to_vec(),
+                    other => vec![other.clone()],
+                };
+                for (at, name) in names.iter().enumerate() {
+                    self.assign(name, items.get(at).cloned().unwrap_or(Value::Nil));
+                }
+                value
+            }
             Form::AssignIndex {
                 receiver,
                 index,
                 value,
             } => {
-                let (receiver, index) = (self.eval(receiver)?, self.eval(index)?);
+                let index = self.eval(index)?;
                 let value = self.eval(value)?;
-                self.assign_index(&receiver, &index, &value, expr.place)?;
+                self.assign_index(receiver, &index, &value, expr.place)?;
                 value
             }
             Form::OpAssign { target, op, value } => {
@@ -213,6 +271,25 @@ impl<'a> Interpreter<'a> {
                 other => other?,
             },
             Form::Begin(body) => self.body(body)?,
+            Form::While {
+                condition,
+                wanted,
+                body,
+                body_first,
+            } => self.while_loop(condition, *wanted, body, *body_first)?,
+            Form::Loop(block) => loop {
+                match self.yield_to(block, &[], expr.place) {
+                    Err(Stop::Break(value)) => break value,
+                    other => other?,
+                };
+            },
+            Form::Def(function) => {
+                self.functions.retain(|known| known.name != function.name);
+                self.functions.push(function.clone());
+                Value::Symbol(Rc::from(function.name.as_str()))
+            }
+            Form::Lambda(function) => self.closure(function),
+            Form::Return(value) => return Err(Stop::Return(self.optional(value.as_deref())?)),
             Form::Next(value) => return Err(Stop::Next(self.optional(value.as_deref())?)),
             Form::Break(value) => return Err(Stop::Break(self.optional(value.as_deref())?)),
             Form::Text(index) => {
@@ -301,17 +378,17 @@ impl<'a> Interpreter<'a> {
         let Some(receiver) = &call.receiver else {
             return self.function(call, place);
         };
-        let receiver = self.eval(receiver)?;
+        let target = receiver;
+        let receiver = self.eval(target)?;
         if call.safe && receiver == Value::Nil {
             return Ok(Value::Nil);
         }
+        let is_container = matches!(receiver, Value::Array(_) | Value::Hash(_) | Value::Str(_));
+        if is_container && super::change::changes(&call.name) {
+            return self.change(target, receiver, call, place);
+        }
         let args = self.all(&call.args)?;
-        let named: Eval<Vec<_>> = call
-            .named
-            .iter()
-            .map(|(k, v)| Ok((k.as_str(), self.eval(v)?)))
-            .collect();
-        let named = named?;
+        let named = self.all_named(&call.named)?;
         let value = super::methods::call(
             self,
             &super::methods::Message {
@@ -327,9 +404,42 @@ impl<'a> Interpreter<'a> {
         Ok(value)
     }
 
+    fn all_named<'e>(&mut self, named: &'e [(String, Expr)]) -> Eval<Vec<(&'e str, Value)>> {
+        let named = named.iter();
+        named
+            .map(|(k, v)| Ok((k.as_str(), self.eval(v)?)))
+            .collect()
+    }
+
     fn function(&mut self, call: &Call, place: Place) -> Eval {
         let args = self.all(&call.args)?;
-        super::methods::function(self, &call.name, &args, place)
+        let named = self.all_named(&call.named)?;
+        let own = self.functions.iter().find(|known| known.name == call.name);
+        if let Some(function) = own.cloned() {
+            return self.invoke(&function, None, &args, &named, place);
+        }
+        super::methods::function(self, &call.name, &args, &named, place)
+    }
+
+    fn while_loop(
+        &mut self,
+        condition: &Expr,
+        wanted: bool,
+        body: &Body,
+        body_first: bool,
+    ) -> Eval {
+        let mut first = body_first;
+        loop {
+            if !std::mem::take(&mut first) && self.eval(condition)?.is_truthy() != wanted {
+                return Ok(Value::Nil);
+            }
+            self.spend(1, condition.place)?;
+            match self.body(body) {
+                Err(Stop::Break(value)) => return Ok(value),
+                Err(Stop::Next(_)) => {}
+                other => drop(other?),
+            }
+        }
     }
 
     fn case(
@@ -356,6 +466,14 @@ impl<'a> Interpreter<'a> {
                         },
                     ) => from <= number && (number < to || (!exclusive && number == to)),
                     (Some(_), Value::Range { .. }) => false,
+                    (Some(Value::Str(text) | Value::Symbol(text)), Value::Pattern(pattern)) => {
+                        let text = text.clone();
+                        self.matched(pattern, &text, expr.place)?.is_some()
+                    }
+                    (Some(_), Value::Pattern(_)) => false,
+                    (Some(_), Value::Lambda(_)) => {
+                        return Err(unsupported("a lambda after `when`", expr.place));
+                    }
                     (Some(_), Value::Const(_)) => {
                         return Err(unsupported("a class after `when`", expr.place));
                     }
@@ -368,172 +486,6 @@ impl<'a> Interpreter<'a> {
         }
         self.body(otherwise)
     }
-
-    fn op_assign(&mut self, target: &Expr, op: &str, value: &Expr, place: Place) -> Eval {
-        let (receiver, index, current) = match &target.form {
-            Form::Local(name) => (None, None, self.local(name)),
-            Form::Call(call) => match (&call.receiver, call.args.first()) {
-                (Some(receiver), Some(index)) => {
-                    let (receiver, index) = (self.eval(receiver)?, self.eval(index)?);
-                    let current = self.index(receiver.clone(), index.clone(), place)?;
-                    (Some(receiver), Some(index), current)
-                }
-                _ => return Err(unsupported("this assignment", place)),
-            },
-            _ => return Err(unsupported("this assignment", place)),
-        };
-        let keep = match op {
-            "||" => current.is_truthy(),
-            "&&" => !current.is_truthy(),
-            _ => false,
-        };
-        if keep {
-            return Ok(current);
-        }
-        let operand = self.eval(value)?;
-        let result = if matches!(op, "||" | "&&") {
-            operand
-        } else {
-            let message = super::methods::Message {
-                receiver: current,
-                name: op,
-                args: &[operand],
-                named: &[],
-                block: None,
-                place,
-            };
-            super::methods::call(self, &message)?
-        };
-        match (&target.form, receiver, index) {
-            (Form::Local(name), ..) => self.assign(name, result.clone()),
-            (_, Some(receiver), Some(index)) => {
-                self.assign_index(&receiver, &index, &result, place)?;
-            }
-            _ => {}
-        }
-        Ok(result)
-    }
-
-    fn index(&mut self, receiver: Value, index: Value, place: Place) -> Eval {
-        let message = super::methods::Message {
-            receiver,
-            name: "[]",
-            args: &[index],
-            named: &[],
-            block: None,
-            place,
-        };
-        super::methods::call(self, &message)
-    }
-
-    /// Only the environment can be changed by index: other values are never changed in place.
-    fn assign_index(
-        &mut self,
-        receiver: &Value,
-        index: &Value,
-        value: &Value,
-        place: Place,
-    ) -> Eval<()> {
-        match (receiver, index, value) {
-            (Value::Const(name), Value::Str(key), Value::Str(text)) if &**name == "ENV" => {
-                self.world.set_env(key, Some(text));
-            }
-            (Value::Const(name), Value::Str(key), Value::Nil) if &**name == "ENV" => {
-                self.world.set_env(key, None);
-            }
-            (Value::Const(name), Value::Str(_), _) if &**name == "ENV" => {
-                let message = "no implicit conversion into String";
-                return Err(raise("TypeError", message, place));
-            }
-            _ => {
-                return Err(unsupported(
-                    format!("changing {} in place", receiver.class()),
-                    place,
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn local(&self, name: &str) -> Value {
-        let found = self
-            .scopes
-            .iter()
-            .rev()
-            .find_map(|scope| scope.iter().rev().find(|(known, _)| known == name));
-        found.map_or(Value::Nil, |(_, value)| value.clone())
-    }
-
-    fn assign(&mut self, name: &str, value: Value) {
-        for scope in self.scopes.iter_mut().rev() {
-            if let Some((_, slot)) = scope.iter_mut().rev().find(|(known, _)| known == name) {
-                *slot = value;
-                return;
-            }
-        }
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.push((name.to_owned(), value));
-        }
-    }
-
-    /// Calls a block; `next` gives its value here, `break` goes on to the method ([`Interpreter::looping`]).
-    pub(super) fn yield_to(&mut self, block: &Block, args: &[Value], place: Place) -> Eval {
-        self.spend(1, place)?;
-        let (params, body) = match block {
-            Block::Method(name) => {
-                let message = super::methods::Message {
-                    receiver: args.first().cloned().unwrap_or(Value::Nil),
-                    name,
-                    args: args.get(1..).unwrap_or_default(),
-                    named: &[],
-                    block: None,
-                    place,
-                };
-                return super::methods::call(self, &message);
-            }
-            Block::Code { params, body } => (params, body),
-        };
-        self.scopes.push(bind(params, args));
-        let result = self.body(body);
-        self.scopes.pop();
-        match result {
-            Err(Stop::Next(value)) => Ok(value),
-            other => other,
-        }
-    }
-}
-
-/// A block's parameters get its arguments; several parameters take a single list apart.
-fn bind(params: &[Param], args: &[Value]) -> Vec<(String, Value)> {
-    let spread: Vec<Value> = match args {
-        [Value::Array(items)] if params.len() > 1 => items.to_vec(),
-        args => args.to_vec(),
-    };
-    let mut scope = Vec::new();
-    if params.is_empty() {
-        let first = args.first().cloned().unwrap_or(Value::Nil);
-        scope.extend([("it".to_owned(), first.clone()), ("_1".to_owned(), first)]);
-    }
-    for (at, param) in params.iter().enumerate() {
-        let value = spread.get(at).cloned().unwrap_or(Value::Nil);
-        match (param, &value) {
-            (Param::One(name), _) => scope.push((name.clone(), value)),
-            (Param::Many(names), Value::Array(items)) => {
-                for (at, name) in names.iter().enumerate() {
-                    scope.push((name.clone(), items.get(at).cloned().unwrap_or(Value::Nil)));
-                }
-            }
-            (Param::Many(names), _) => {
-                for (at, name) in names.iter().enumerate() {
-                    scope.push((
-                        name.clone(),
-                        if at == 0 { value.clone() } else { Value::Nil },
-                    ));
-                }
-            }
-        }
-    }
-    scope
 }
 
 /// A Ruby exception.

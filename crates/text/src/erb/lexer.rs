@@ -5,9 +5,6 @@
 use super::tags::{Code, Piece};
 use super::token::{Kind, Part, Place, Token, Unsupported};
 
-/// How deep `#{…}` may be nested.
-const MAX_DEPTH: usize = 16;
-
 /// Longest first, so that the first that fits is the right one.
 const OPERATORS: &[&str] = &[
     "<=>", "===", "...", "||=", "&&=", "**=", "<<=", ">>=", "::", "&.", "&&", "||", "==", "!=",
@@ -60,18 +57,20 @@ fn mark(kind: Kind, place: Place) -> Token {
     }
 }
 
-struct Lexer<'c> {
-    code: &'c str,
-    at: usize,
-    base: usize,
-    depth: usize,
+pub(super) struct Lexer<'c> {
+    pub(super) code: &'c str,
+    pub(super) at: usize,
+    pub(super) base: usize,
+    pub(super) depth: usize,
     tokens: Vec<Token>,
     /// How many `?` of this statement still lack their `:`.
     ternaries: usize,
+    /// The line break after which a here-document stands, and where reading goes on after it.
+    pub(super) document: Option<(usize, usize)>,
 }
 
 impl<'c> Lexer<'c> {
-    fn new(code: &'c str, base: usize, depth: usize) -> Self {
+    pub(super) fn new(code: &'c str, base: usize, depth: usize) -> Self {
         Self {
             code,
             at: 0,
@@ -79,11 +78,12 @@ impl<'c> Lexer<'c> {
             depth,
             tokens: Vec::new(),
             ternaries: 0,
+            document: None,
         }
     }
 
     /// All tokens, or (in a string) those up to the brace that closes the interpolation.
-    fn run(&mut self, interpolation: bool) -> Result<Vec<Token>, Unsupported> {
+    pub(super) fn run(&mut self, interpolation: bool) -> Result<Vec<Token>, Unsupported> {
         let mut braces = 0_usize;
         loop {
             let spaced = self.skip_blanks();
@@ -119,13 +119,18 @@ impl<'c> Lexer<'c> {
         let start = self.at;
         let operand = self.expects_operand(spaced);
         match c {
-            '\n' | ';' => {
+            '\n' => {
+                self.at += 1;
+                self.after_document(start)?;
+                Ok(Kind::Newline)
+            }
+            ';' => {
                 self.at += 1;
                 Ok(Kind::Newline)
             }
             '"' => {
                 self.at += 1;
-                let parts = self.parts('"', None)?;
+                let parts = self.parts(Some('"'), None)?;
                 Ok(self.string_or_label(parts))
             }
             '\'' => {
@@ -135,15 +140,18 @@ impl<'c> Lexer<'c> {
             }
             '`' => {
                 self.at += 1;
-                Ok(Kind::Command(self.parts('`', None)?))
+                Ok(Kind::Command(self.parts(Some('`'), None)?))
             }
             '0'..='9' => self.number(),
             '%' if operand => self.percent(),
-            '/' if operand => Err(self.unsupported("a regular expression", start)),
+            '/' if operand => {
+                self.at += 1;
+                self.pattern('/', None)
+            }
             '?' if operand => Err(self.unsupported("a character literal", start)),
-            '<' if operand => Err(self.unsupported("a here-document", start)),
+            '<' if operand => self.here_document(),
             '@' => Err(self.unsupported("an instance variable", start)),
-            '$' => Err(self.unsupported("a global variable", start)),
+            '$' => self.global(),
             '\\' => Err(self.unsupported("a backslash", start)),
             ':' if operand => self.symbol(),
             c if c.is_alphabetic() || c == '_' => Ok(self.word()),
@@ -185,10 +193,18 @@ impl<'c> Lexer<'c> {
                         | "in"
                         | "return"
                         | "rescue"
+                        | "while"
+                        | "until"
                 );
-                // `puts %w[a]`, `puts :a`: a command with its argument.
+                // `puts %w[a]`, `puts :a`: a command with its argument. After a dot stands no variable that could be divided.
                 let next_is_spaced = self.rest_at(1).starts_with([' ', '=', '\n']);
-                let argument = spaced && !next_is_spaced && self.rest_at(0).starts_with([':', '%']);
+                let called = self.tokens.iter().rev().nth(1);
+                let called = called.is_some_and(|t| matches!(t.kind, Kind::Op("." | "&.")));
+                let argument = spaced
+                    && !next_is_spaced
+                    && (self.rest_at(0).starts_with([':', '%'])
+                        || called && self.rest_at(0).starts_with('/')
+                        || name == "puts" && self.rest_at(0).starts_with("<<"));
                 keyword || (argument && !self.open_ternary())
             }
             _ => false,
@@ -243,6 +259,25 @@ impl<'c> Lexer<'c> {
             .map_err(|_| self.unsupported(format!("the number `{digits}`"), start))
     }
 
+    /// What the last match left: `$1`, `$~`.
+    fn global(&mut self) -> Result<Kind, Unsupported> {
+        let name = self.rest_at(1).chars().next();
+        match name {
+            Some('~') => {
+                self.at += 2;
+                Ok(Kind::Group(0))
+            }
+            Some(digit @ '1'..='9')
+                if !self.rest_at(2).starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                self.at += 2;
+                let group = digit.to_digit(10).unwrap_or_default();
+                Ok(Kind::Group(usize::try_from(group).unwrap_or_default()))
+            }
+            _ => Err(self.unsupported("a global variable", self.at)),
+        }
+    }
+
     fn word(&mut self) -> Kind {
         let mut word = self.take(|c| c.is_alphanumeric() || c == '_');
         let after_dot = self
@@ -287,7 +322,7 @@ impl<'c> Lexer<'c> {
         match self.peek() {
             Some('"') => {
                 self.at += 1;
-                match self.parts('"', None)?.as_slice() {
+                match self.parts(Some('"'), None)?.as_slice() {
                     [] => Ok(Kind::Symbol(String::new())),
                     [Part::Text(text)] => Ok(Kind::Symbol(text.clone())),
                     _ => Err(self.unsupported("a symbol with `#{`", start)),
@@ -313,143 +348,6 @@ impl<'c> Lexer<'c> {
         }
     }
 
-    fn percent(&mut self) -> Result<Kind, Unsupported> {
-        let start = self.at;
-        let rest = self.rest_at(1);
-        let (form, open) = match rest.chars().next() {
-            Some(form @ ('w' | 'i' | 'x' | 'q' | 'Q' | 'W')) => (form, rest.chars().nth(1)),
-            other => ('Q', other),
-        };
-        let close = match open {
-            Some('(') => ')',
-            Some('[') => ']',
-            Some('{') => '}',
-            Some('<') => '>',
-            Some(c) if c.is_ascii_punctuation() => c,
-            _ => return Err(self.unsupported("this `%` literal", start)),
-        };
-        self.at += 2 + usize::from(rest.starts_with(form));
-        let nests = open.filter(|open| *open != close);
-        match form {
-            'w' | 'i' => {
-                let words = self.raw(close, nests)?;
-                let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-                Ok(if form == 'w' {
-                    Kind::Words(words)
-                } else {
-                    Kind::Symbols(words)
-                })
-            }
-            'x' => Ok(Kind::Command(self.parts(close, nests)?)),
-            'q' => Ok(Kind::Str(vec![Part::Text(self.raw(close, nests)?)])),
-            'Q' => Ok(Kind::Str(self.parts(close, nests)?)),
-            _ => Err(self.unsupported(format!("`%{form}`"), start)),
-        }
-    }
-
-    /// Text without escapes but those of the delimiter and of the backslash.
-    fn raw(&mut self, close: char, open: Option<char>) -> Result<String, Unsupported> {
-        let start = self.at;
-        let mut out = String::new();
-        let mut depth = 0;
-        while let Some(c) = self.bump() {
-            if c == close && depth == 0 {
-                return Ok(out);
-            }
-            depth += i32::from(Some(c) == open) - i32::from(c == close);
-            match (c, self.peek()) {
-                ('\\', Some(next)) if next == close || next == '\\' || Some(next) == open => {
-                    out.push(next);
-                    self.bump();
-                }
-                _ => out.push(c),
-            }
-        }
-        Err(self.unsupported("an unclosed string", start))
-    }
-
-    /// Text with escapes and `#{…}`.
-    fn parts(&mut self, close: char, open: Option<char>) -> Result<Vec<Part>, Unsupported> {
-        let start = self.at;
-        let mut parts = Vec::new();
-        let mut text = String::new();
-        let mut depth = 0;
-        while let Some(c) = self.bump() {
-            if c == close && depth == 0 {
-                if !text.is_empty() || parts.is_empty() {
-                    parts.push(Part::Text(text));
-                }
-                return Ok(parts);
-            }
-            depth += i32::from(Some(c) == open) - i32::from(c == close);
-            match c {
-                '\\' => self.escape(&mut text, start)?,
-                '#' if self.peek() == Some('{') => {
-                    self.at += 1;
-                    if self.depth >= MAX_DEPTH {
-                        return Err(self.unsupported("`#{` nested this deep", start));
-                    }
-                    let mut inner =
-                        Lexer::new(self.rest_at(0), self.base + self.at, self.depth + 1);
-                    let tokens = inner.run(true)?;
-                    self.at += inner.at;
-                    if !text.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut text)));
-                    }
-                    parts.push(Part::Code(tokens));
-                }
-                '#' if matches!(self.peek(), Some('@' | '$')) => {
-                    return Err(
-                        self.unsupported("an instance or global variable in a string", start)
-                    );
-                }
-                c => text.push(c),
-            }
-        }
-        Err(self.unsupported("an unclosed string", start))
-    }
-
-    fn escape(&mut self, text: &mut String, start: usize) -> Result<(), Unsupported> {
-        let Some(c) = self.bump() else {
-            return Err(self.unsupported("an unclosed string", start));
-        };
-        match c {
-            'n' => text.push('\n'),
-            't' => text.push('\t'),
-            'r' => text.push('\r'),
-            '0' if !self.rest_at(0).starts_with(|c: char| c.is_ascii_digit()) => text.push('\0'),
-            'e' => text.push('\x1b'),
-            's' => text.push(' '),
-            'a' => text.push('\x07'),
-            'b' => text.push('\x08'),
-            'f' => text.push('\x0c'),
-            'v' => text.push('\x0b'),
-            '\n' => {}
-            'u' => {
-                let hex = if self.peek() == Some('{') {
-                    self.at += 1;
-                    let hex = self.take(|c| c.is_ascii_hexdigit());
-                    self.at += usize::from(self.peek() == Some('}'));
-                    hex
-                } else {
-                    let hex = self.rest_at(0).get(..4).unwrap_or("").to_owned();
-                    self.at += hex.len();
-                    hex
-                };
-                let decoded = u32::from_str_radix(&hex, 16).ok().and_then(char::from_u32);
-                match decoded {
-                    Some(c) => text.push(c),
-                    None => return Err(self.unsupported("this `\\u` escape", start)),
-                }
-            }
-            'x' | 'c' | 'C' | 'M' | '0'..='7' => {
-                return Err(self.unsupported(format!("the escape `\\{c}`"), start));
-            }
-            c => text.push(c),
-        }
-        Ok(())
-    }
-
     /// Blanks, comments and continued lines.
     fn skip_blanks(&mut self) -> bool {
         let start = self.at;
@@ -467,24 +365,24 @@ impl<'c> Lexer<'c> {
         }
     }
 
-    fn take(&mut self, fits: impl Fn(char) -> bool) -> String {
+    pub(super) fn take(&mut self, fits: impl Fn(char) -> bool) -> String {
         let rest = self.rest_at(0);
         let end = rest.find(|c| !fits(c)).unwrap_or(rest.len());
         self.at += end;
         rest.get(..end).unwrap_or("").to_owned()
     }
 
-    fn bump(&mut self) -> Option<char> {
+    pub(super) fn bump(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += c.len_utf8();
         Some(c)
     }
 
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.rest_at(0).chars().next()
     }
 
-    fn rest_at(&self, ahead: usize) -> &'c str {
+    pub(super) fn rest_at(&self, ahead: usize) -> &'c str {
         self.code.get(self.at + ahead..).unwrap_or("")
     }
 
@@ -496,7 +394,7 @@ impl<'c> Lexer<'c> {
     }
 
     /// A complaint about the word that starts there.
-    fn unsupported(&self, what: impl Into<String>, start: usize) -> Unsupported {
+    pub(super) fn unsupported(&self, what: impl Into<String>, start: usize) -> Unsupported {
         let rest = self.code.get(start..).unwrap_or("");
         let word = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ')'));
         let end = start + word.filter(|end| *end > 0).unwrap_or(rest.len());

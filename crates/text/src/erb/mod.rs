@@ -5,15 +5,24 @@
 //! is rendered by real Ruby where there is one, and refused where there is none, with the construct named: nothing is guessed and
 //! nothing becomes silently empty.
 
+mod assignment;
 mod ast;
 mod call;
+mod change;
+mod definition;
 mod expression;
 mod fallback;
+mod format;
 mod inspect;
 mod interpreter;
 mod lexer;
+mod literal;
+mod matching;
 mod methods;
+mod operators;
 mod parser;
+mod pattern;
+mod scopes;
 mod tags;
 mod token;
 mod value;
@@ -65,9 +74,9 @@ pub fn render(
             let at = span(source, tags::in_template(template, place));
             Err(Diagnostic::error("ScriptError", message).at(at, ""))
         }
-        Stop::Next(_) | Stop::Break(_) => Err(Diagnostic::error(
+        Stop::Next(_) | Stop::Break(_) | Stop::Return(_) => Err(Diagnostic::error(
             "SyntaxError",
-            "`next` or `break` outside of a block",
+            "`next`, `break` or `return` outside of a block",
         )),
     }
 }
@@ -221,13 +230,75 @@ mod tests {
         for (template, what, shown) in [
             ("a: <%= x.foo(1) %>", "`x`", "x"),
             ("<%= 'a'.foo %>", "the method `foo`", "foo"),
-            ("<% while true do end %>", "`while`", "while"),
-            ("<%= 'a' =~ /b/ %>", "a regular expression", "/b/"),
-            ("<%= 'a'.gsub(/b/, '') %>", "a regular expression", "/b/"),
+            ("<% class A; end %>", "`class`", "class"),
+            (
+                "<%= 'a' =~ /b(?=c)/ %>",
+                "`(?=` in a regular expression",
+                "/b(?=c)/",
+            ),
+            (
+                "<%= 'aa'[/(a)\\1/] %>",
+                "`\\1` in a regular expression",
+                "/(a)\\1/",
+            ),
+            ("<%= 'a'[/a*+/] %>", "`*+` in a regular expression", "/a*+/"),
+            (
+                "<%= 'a'[/(a*)*/] %>",
+                "repeating what may be empty",
+                "/(a*)*/",
+            ),
+            (
+                "<%= 'a'[/\\p{L}/] %>",
+                "`\\p` in a regular expression",
+                "/\\p{L}/",
+            ),
+            (
+                "<%= 'é'[/\\b/] %>",
+                "a text that is not ASCII",
+                "'é'[/\\b/]",
+            ),
+            (
+                "<% /(?<x>a)/ =~ 'a' %>",
+                "named groups become variables",
+                "=~",
+            ),
+            (
+                "<% a = []; b = a; a << 1 %>",
+                "something else holds too",
+                "a << 1",
+            ),
+            (
+                "<% a = [[]]; b = a[0]; a[0] << 1 %>",
+                "something else holds too",
+                "a[0] << 1",
+            ),
+            (
+                "<% h = {a: 'x'}; h.each { |k, v| v << 'y' } %>",
+                "something else holds too",
+                "v << 'y'",
+            ),
+            (
+                "<% def x; %>text<% end %>",
+                "text of the template in a function",
+                "text",
+            ),
+            ("<% def strip; end %>", "this `def`", "def"),
+            ("<% return 1 %>", "`return`", "return"),
+            ("<%= $stdout %>", "a global variable", "$stdout"),
+            ("<%= '%e' % 1 %>", "`%e` in `format`", "'%e' % 1"),
+            (
+                "<% begin; 1; rescue KeyError; end %>",
+                "`rescue` with a class",
+                "rescue",
+            ),
             ("<%= SecureRandom.hex %>", "`SecureRandom`", "SecureRandom"),
-            ("<% def x; end %>", "`def`", "def"),
             ("<%= @x %>", "an instance variable", "@x"),
-            ("<%= <<~A\n A\n%>", "a here-document", "<<~A"),
+            ("<%= <<~A\n B\n%>", "this here-document", "<<~A"),
+            (
+                "<%= <<~A + <<~B\n a\nA\n b\nB\n%>",
+                "this here-document",
+                "<<~B",
+            ),
             (
                 "<% require 'net/http' %>",
                 "`require \"net/http\"`",
@@ -245,6 +316,14 @@ mod tests {
             let text = &template[span.start as usize..span.end as usize];
             assert_eq!(text, shown, "{template}");
         }
+    }
+
+    /// A lambda that stands in the very scope it holds is let go of with the rest: the fuzzers watch for leaks.
+    #[test]
+    fn lambdas_may_hold_themselves() {
+        let template = "<% f = ->(n) { n == 0 ? 'done' : f.call(n - 1) } %><%= f.call(3) %>";
+        let rendered = render(SourceId(0), template, &mut Nothing::default()).unwrap();
+        assert_eq!(rendered.text, "done");
     }
 
     #[test]
@@ -304,6 +383,17 @@ mod tests {
             format!("<%= 'a'{} %>", ".strip".repeat(100_000)),
             format!("<%= {}1 %>", "!".repeat(100_000)),
             format!("<%= \"{}\" %>", "#{\"".repeat(1000)),
+            "<% while true do end %>".to_owned(),
+            "<% loop { } %>".to_owned(),
+            "<% def f(n) = f(n + 1) %><%= f(0) %>".to_owned(),
+            "<% f = ->(n) { f.call(n + 1) } %><%= f.call(0) %>".to_owned(),
+            "<% a = []; while true; a << a.size; end %>".to_owned(),
+            "<% s = 'a'; while true; s << s + 'b'; end %>".to_owned(),
+            "<% s = 'a'; loop { s = s.gsub(/a/, 'aa') } %>".to_owned(),
+            "<%= '%999d' * 1000 % 1 %>".to_owned(),
+            format!("<%= 'a' =~ /{}a{}/ %>", "(".repeat(1000), ")".repeat(1000)),
+            "<%= 'a' =~ /((a{1000}){1000}){1000}/ %>".to_owned(),
+            format!("<% def f(n) = {}n < 90 ? f(n + 1) : n{} %><%= f(0) %>", "(".repeat(20), ")".repeat(20)),
         ] {
             let head: String = template.chars().take(40).collect();
             assert!(render(SourceId(0), &template, &mut Nothing::default()).is_err(), "{head}");

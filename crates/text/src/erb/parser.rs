@@ -1,6 +1,7 @@
-//! Tokens to a tree: statements and everything that has a keyword. Expressions are in [`super::expression`].
+//! Tokens to a tree: statements and everything that has a keyword. Operators are in [`super::operators`], operands in
+//! [`super::expression`], blocks and functions in [`super::definition`].
 
-use super::ast::{Body, Expr, Form, Param};
+use super::ast::{Body, Expr, Form};
 use super::token::{Kind, Place, Token, Unsupported};
 
 /// How deep code may be nested.
@@ -8,12 +9,23 @@ const MAX_DEPTH: usize = 64;
 
 /// The tree of a template.
 pub(super) fn parse(tokens: &[Token]) -> Result<Body, Unsupported> {
-    parse_with(tokens, Vec::new())
+    parse_with(tokens, Vec::new(), Vec::new())
 }
 
-/// The same where these local variables exist already.
-pub(super) fn parse_with(tokens: &[Token], locals: Vec<String>) -> Result<Body, Unsupported> {
-    let mut parser = Parser::new(tokens, locals, 0);
+/// The same where these local variables and functions exist already.
+pub(super) fn parse_with(
+    tokens: &[Token],
+    locals: Vec<String>,
+    functions: Vec<String>,
+) -> Result<Body, Unsupported> {
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        locals,
+        functions,
+        in_function: false,
+        depth: 0,
+    };
     let body = parser.body(&[])?;
     match parser.peek() {
         None => Ok(body),
@@ -29,16 +41,23 @@ pub(super) struct Parser<'t> {
     at: usize,
     /// Names that are local variables here: a name that is none is a call.
     pub(super) locals: Vec<String>,
+    /// What `def` has named so far.
+    pub(super) functions: Vec<String>,
+    /// In the body of a function: `return` has somewhere to go, and no text can stand there.
+    pub(super) in_function: bool,
     pub(super) depth: usize,
 }
 
 impl<'t> Parser<'t> {
-    pub(super) fn new(tokens: &'t [Token], locals: Vec<String>, depth: usize) -> Self {
-        Self {
+    /// A parser of other tokens in the same surroundings.
+    pub(super) fn within<'o>(&self, tokens: &'o [Token]) -> Parser<'o> {
+        Parser {
             tokens,
             at: 0,
-            locals,
-            depth,
+            locals: self.locals.clone(),
+            functions: self.functions.clone(),
+            in_function: self.in_function,
+            depth: self.depth,
         }
     }
 
@@ -81,7 +100,10 @@ impl<'t> Parser<'t> {
     /// An expression with `and`, `or` and trailing `if`, `unless`, `rescue`.
     pub(super) fn statement(&mut self) -> Result<Expr, Unsupported> {
         self.deeper()?;
-        let mut left = self.not_expression()?;
+        let mut left = match self.several()? {
+            Some(assigned) => assigned,
+            None => self.not_expression()?,
+        };
         let mut links = 0;
         loop {
             links += 1;
@@ -92,10 +114,10 @@ impl<'t> Parser<'t> {
                 break;
             };
             let word = word.clone();
-            if !matches!(word.as_str(), "and" | "or" | "if" | "unless" | "rescue") {
-                if matches!(word.as_str(), "while" | "until") {
-                    return Err(self.unsupported_here(format!("`{word}`")));
-                }
+            if !matches!(
+                word.as_str(),
+                "and" | "or" | "if" | "unless" | "rescue" | "while" | "until"
+            ) {
                 break;
             }
             self.next();
@@ -112,6 +134,12 @@ impl<'t> Parser<'t> {
                 "rescue" => Form::Rescue {
                     tried: left_box,
                     otherwise: right_box,
+                },
+                "while" | "until" => Form::While {
+                    condition: right_box,
+                    wanted: word == "while",
+                    body_first: matches!(left_box.form, Form::Begin(_)),
+                    body: vec![*left_box],
                 },
                 "if" => Form::If {
                     condition: right_box,
@@ -171,16 +199,7 @@ impl<'t> Parser<'t> {
             }
             "next" | "break" => {
                 self.next();
-                let ends = match self.peek().map(|t| &t.kind) {
-                    None | Some(Kind::Newline | Kind::OutputEnd | Kind::Op("}" | ")")) => true,
-                    Some(Kind::Ident(next)) => matches!(next.as_str(), "if" | "unless" | "end"),
-                    Some(_) => false,
-                };
-                let value = if ends {
-                    None
-                } else {
-                    Some(Box::new(self.expression(0)?))
-                };
+                let value = self.given_value()?;
                 let form = if word == "next" {
                     Form::Next(value)
                 } else {
@@ -192,9 +211,27 @@ impl<'t> Parser<'t> {
                 self.next();
                 return self.for_loop(place).map(Some);
             }
-            "while" | "until" | "def" | "class" | "module" | "return" | "yield" | "defined?"
-            | "lambda" | "proc" | "self" | "super" | "alias" | "undef" | "redo" | "retry"
-            | "ensure" | "loop" | "BEGIN" | "END" | "__method__" | "__FILE__" | "__dir__" => {
+            "while" | "until" => {
+                self.next();
+                return self.while_loop(word == "while", place).map(Some);
+            }
+            "loop" | "lambda" | "proc" => {
+                self.next();
+                return self.with_own_block(&word, place).map(Some);
+            }
+            "def" => {
+                self.next();
+                return self.definition(place).map(Some);
+            }
+            "return" if self.in_function => {
+                self.next();
+                let value = self.given_value()?;
+                let form = Form::Return(value);
+                return Ok(Some(Expr { form, place }));
+            }
+            "class" | "module" | "return" | "yield" | "defined?" | "self" | "super" | "alias"
+            | "undef" | "redo" | "retry" | "ensure" | "BEGIN" | "END" | "__method__"
+            | "__FILE__" | "__dir__" => {
                 return Err(Unsupported::new(format!("`{word}`"), place));
             }
             "end" | "else" | "elsif" | "when" | "then" | "do" | "in" | "and" | "or" | "rescue" => {
@@ -204,6 +241,19 @@ impl<'t> Parser<'t> {
         };
         self.next();
         Ok(Some(Expr { form, place }))
+    }
+
+    /// What `next`, `break` or `return` gives, if anything.
+    fn given_value(&mut self) -> Result<Option<Box<Expr>>, Unsupported> {
+        let ends = match self.peek().map(|t| &t.kind) {
+            None | Some(Kind::Newline | Kind::OutputEnd | Kind::Op("}" | ")")) => true,
+            Some(Kind::Ident(next)) => matches!(next.as_str(), "if" | "unless" | "end"),
+            Some(_) => false,
+        };
+        if ends {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(self.expression(0)?)))
     }
 
     fn conditional(&mut self, negated: bool, start: Place) -> Result<Expr, Unsupported> {
@@ -302,88 +352,6 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// `for x in list` is `list.each`, but for the scope of its variables.
-    fn for_loop(&mut self, start: Place) -> Result<Expr, Unsupported> {
-        let params = self.params(&["in"])?;
-        if self.keyword("in").is_none() {
-            return Err(self.unsupported_here("this `for`"));
-        }
-        let list = self.expression(0)?;
-        let _ = self.keyword("do");
-        let block = self.block_body(params, "end")?;
-        let place = start.to(self.end(start)?);
-        let call = super::ast::Call {
-            receiver: Some(list),
-            name: "each".to_owned(),
-            args: Vec::new(),
-            named: Vec::new(),
-            block: Some(block),
-            safe: false,
-        };
-        Ok(Expr {
-            form: Form::Call(Box::new(call)),
-            place,
-        })
-    }
-
-    /// Parameters up to the given word or operator (left unread).
-    pub(super) fn params(&mut self, ends: &[&str]) -> Result<Vec<Param>, Unsupported> {
-        let mut params = Vec::new();
-        loop {
-            let Some(token) = self.next() else {
-                return Err(self.unsupported_here("unfinished parameters"));
-            };
-            match &token.kind {
-                Kind::Ident(name) => params.push(Param::One(name.clone())),
-                Kind::Op("(") => {
-                    let nested = self.params(&[")"])?;
-                    self.next();
-                    let names = nested.into_iter().map(|param| match param {
-                        Param::One(name) => Ok(name),
-                        Param::Many(_) => {
-                            Err(Unsupported::new("parameters nested this deep", token.place))
-                        }
-                    });
-                    params.push(Param::Many(names.collect::<Result<_, _>>()?));
-                }
-                _ => return Err(Unsupported::new("this parameter", token.place)),
-            }
-            match self.peek().map(|t| &t.kind) {
-                Some(Kind::Op(",")) => {
-                    self.next();
-                }
-                Some(Kind::Op(op)) if ends.contains(op) => return Ok(params),
-                Some(Kind::Ident(word)) if ends.contains(&word.as_str()) => return Ok(params),
-                _ => return Err(self.unsupported_here("this parameter list")),
-            }
-        }
-    }
-
-    /// The body of a block, with its parameters as local variables.
-    pub(super) fn block_body(
-        &mut self,
-        params: Vec<Param>,
-        end: &str,
-    ) -> Result<super::ast::Block, Unsupported> {
-        let outer = self.locals.len();
-        for param in &params {
-            match param {
-                Param::One(name) => self.locals.push(name.clone()),
-                Param::Many(names) => self.locals.extend(names.iter().cloned()),
-            }
-        }
-        let params = if params.is_empty() {
-            // `it` and `_1` name the argument of a block that names none.
-            self.locals.extend(["it".to_owned(), "_1".to_owned()]);
-            Vec::new()
-        } else {
-            params
-        };
-        let body = self.body(&[end])?;
-        self.locals.truncate(outer);
-        Ok(super::ast::Block::Code { params, body })
-    }
-
     fn then(&mut self) -> Result<(), Unsupported> {
         let newline = matches!(
             self.peek().map(|t| &t.kind),
@@ -397,7 +365,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn end(&mut self, start: Place) -> Result<Place, Unsupported> {
+    pub(super) fn end(&mut self, start: Place) -> Result<Place, Unsupported> {
         self.keyword("end")
             .ok_or_else(|| Unsupported::new("a block without its `end`", start))
     }
@@ -479,6 +447,8 @@ pub(super) fn describe(kind: &Kind) -> String {
         Kind::Str(_) | Kind::Words(_) => "string".to_owned(),
         Kind::Command(_) => "command".to_owned(),
         Kind::Symbol(_) | Kind::Symbols(_) => "symbol".to_owned(),
+        Kind::Pattern(..) => "regular expression".to_owned(),
+        Kind::Group(_) => "global variable".to_owned(),
         Kind::Newline => "line break".to_owned(),
         Kind::Text(_) => "text".to_owned(),
         Kind::Output | Kind::OutputEnd => "tag".to_owned(),

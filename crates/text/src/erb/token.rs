@@ -39,6 +39,10 @@ pub(super) enum Kind {
     /// `%i[]`
     Symbols(Vec<String>),
     Symbol(String),
+    /// `/…/` with its flags.
+    Pattern(Vec<Part>, String),
+    /// `$1`; 0 is `$~`.
+    Group(usize),
     /// `name:`
     Label(String),
     /// Names and keywords, with their `?` or `!`.

@@ -3,6 +3,9 @@
 use std::rc::Rc;
 
 use super::inspect::{inspect, inspect_symbol};
+use super::matching::Match;
+use super::pattern::Pattern;
+use super::scopes::Closure;
 use super::world::Moment;
 use crate::source::Span;
 use crate::yaml::{self, Map, Node, ruby_float};
@@ -33,6 +36,11 @@ pub(super) enum Value {
         items: Rc<[Self]>,
         method: Method,
     },
+    /// `/…/`
+    Pattern(Rc<Pattern>),
+    /// `$~`, `match`
+    Match(Rc<Match>),
+    Lambda(Rc<Closure>),
     Binding,
 }
 
@@ -118,6 +126,9 @@ impl Value {
             Self::Time(_) => "a time",
             Self::Template(_) => "a template",
             Self::Enumerator { .. } => "an enumerator",
+            Self::Pattern(_) => "a regular expression",
+            Self::Match(_) => "a match",
+            Self::Lambda(_) => "a lambda",
             Self::Binding => "a binding",
         }
     }
@@ -131,6 +142,8 @@ impl Value {
             Self::Float(number) => ruby_float(*number),
             Self::Str(text) | Self::Symbol(text) | Self::Const(text) => text.to_string(),
             Self::Time(time) => time.format("%Y-%m-%d %H:%M:%S %Q"),
+            Self::Pattern(pattern) => pattern.to_s(),
+            Self::Match(found) => found.group(0).unwrap_or("").to_owned(),
             other => other.inspect(),
         }
     }
@@ -159,6 +172,9 @@ impl Value {
             } => format!("{from}{}{to}", if *exclusive { "..." } else { ".." }),
             Self::Template(_) => "#<ERB>".to_owned(),
             Self::Enumerator { .. } => "#<Enumerator: ...>".to_owned(),
+            Self::Pattern(pattern) => pattern.inspect(),
+            Self::Match(found) => found.inspect(),
+            Self::Lambda(_) => "#<Proc>".to_owned(),
             Self::Binding => "#<Binding>".to_owned(),
             other => other.to_s(),
         }

@@ -128,6 +128,9 @@ impl<'t> Places<'t> {
             }
             // Tabs and spaces at the start of a line within quotes are nothing to Psych.
             ("tab cannot be used as indentation", _) => Repair::Tab(at),
+            ("wrongly indented line in block scalar", _) if self.ends_document(at) => {
+                Repair::End(at)
+            }
             ("invalid indentation in quoted scalar", _) => match self.shallow_line_after(at) {
                 Some(line) => Repair::Indent(line),
                 None => return self.scan_error(error).into(),
@@ -150,6 +153,13 @@ impl<'t> Places<'t> {
             next += line.len();
         }
         None
+    }
+
+    /// Whether a line that ends the document starts there.
+    fn ends_document(&self, at: usize) -> bool {
+        let starts_line = at == 0 || self.text.get(..at).is_some_and(|t| t.ends_with('\n'));
+        let rest = self.text.get(at..).unwrap_or("");
+        starts_line && (rest.starts_with("...") || rest.starts_with("---"))
     }
 
     /// Line and column in the text before repairs: lines are the same, columns less what was put in.

@@ -1,8 +1,8 @@
 //! What Psych reads and the parser does not, made readable without changing what it says.
 //!
 //! In: a text and what the parser stumbled over. Out: a text that differs in white space only, and the way back to the offsets of
-//! the first. Two things are repaired: a tab between a colon and its value, and a value in brackets that is indented no more than
-//! the key before the brackets.
+//! the first. Three things are repaired: a tab between a colon and its value, a value in brackets that is indented no more than the
+//! key before the brackets, and the end of a document behind a block of nothing but line breaks.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub(super) enum Repair {
     Tab(usize),
     /// What stands here has to stand further to the right.
     Indent(usize),
+    /// The document ends here; only the first one counts.
+    End(usize),
 }
 
 /// A text with repairs.
@@ -63,6 +65,12 @@ impl<'t> Repaired<'t> {
                     return false;
                 }
                 self.text.to_mut().insert_str(at, &" ".repeat(room));
+            }
+            Repair::End(at) => {
+                if !self.text.is_char_boundary(at) || at >= self.text.len() {
+                    return false;
+                }
+                self.text.to_mut().truncate(at);
             }
         }
         true

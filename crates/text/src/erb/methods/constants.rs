@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Message;
 use crate::dotenv::{self, Existing, Expander};
 use crate::erb::interpreter::{Eval, Interpreter, raise, unsupported};
+use crate::erb::pattern::{Pattern, pattern_escaped};
 use crate::erb::token::Place;
 use crate::erb::value::{Time, Value};
 use crate::erb::world::FileFailure;
@@ -32,6 +33,7 @@ const CLASSES: &[&str] = &[
     "URI",
     "Base64",
     "Shellwords",
+    "Regexp",
 ];
 
 /// Libraries that are there without being asked for.
@@ -75,8 +77,33 @@ pub(crate) fn function(
     run: &mut Interpreter<'_>,
     name: &str,
     args: &[Value],
+    named: &[(&str, Value)],
     place: Place,
 ) -> Eval {
+    if let ("format" | "sprintf", [Value::Str(pattern), args @ ..]) = (name, args) {
+        let pairs = named
+            .iter()
+            .map(|(name, value)| (Value::Symbol(Rc::from(*name)), value.clone()));
+        let hash = Value::hash(pairs.collect());
+        let args = match named {
+            [] => args,
+            _ => std::slice::from_ref(&hash),
+        };
+        let message = Message {
+            receiver: Value::Str(pattern.clone()),
+            name,
+            args,
+            named: &[],
+            block: None,
+            place,
+        };
+        return Ok(Value::str(super::string::formatted(
+            &message, pattern, args,
+        )?));
+    }
+    if !named.is_empty() {
+        return Err(unsupported(format!("`{name}` with these arguments"), place));
+    }
     match (name, args) {
         ("puts", args) => {
             let mut text = String::new();
@@ -195,6 +222,15 @@ pub(super) fn call(
                 utc: moment.offset == 0,
             })))
         }
+        "Regexp" => Ok(match (message.name, message.args) {
+            ("escape" | "quote", [Value::Str(text)]) => Some(Value::str(pattern_escaped(text))),
+            ("new", [Value::Str(source)]) => Some(Value::Pattern(Rc::new(Pattern::new(
+                source,
+                "",
+                message.place,
+            )?))),
+            _ => None,
+        }),
         "Shellwords" => Ok(match (message.name, message.args) {
             ("escape" | "shellescape", [Value::Str(text)]) => Some(Value::str(shell::escape(text))),
             _ => None,

@@ -28,6 +28,24 @@ pub(super) fn call(
         ("map" | "collect", []) => enumerator(items.clone(), Method::Map),
         ("each", []) => enumerator(items.clone(), Method::Each),
         ("each_with_index", []) => enumerator(indexed(items, 0).into(), Method::Map),
+        ("grep" | "grep_v" | "any?" | "all?" | "none?", [Value::Pattern(_)]) => {
+            return super::folds::grep(run, message, items).map(Some);
+        }
+        ("each_slice" | "each_cons" | "reduce" | "inject", _) => {
+            return super::folds::without_block(run, message, items);
+        }
+        ("|" | "union", [Value::Array(other)]) => {
+            room(message, items.len() + other.len())?;
+            unique(run, message, items.iter().chain(other.iter()))?
+        }
+        ("&" | "intersection", [Value::Array(other)]) => {
+            run.spend(items.len().saturating_mul(other.len()) / 16, message.place)?;
+            unique(
+                run,
+                message,
+                items.iter().filter(|item| other.contains(item)),
+            )?
+        }
         ("first", []) => items.first().cloned().unwrap_or(Value::Nil),
         ("last", []) => items.last().cloned().unwrap_or(Value::Nil),
         ("first" | "take", [Value::Int(count)]) => {
@@ -147,16 +165,7 @@ pub(super) fn call(
             )
         }
         ("*", [Value::Str(between)]) => join(items, between, message)?,
-        ("uniq", []) => {
-            run.spend(items.len().saturating_mul(items.len()) / 16, message.place)?;
-            let mut unique: Vec<Value> = Vec::new();
-            for item in items.iter() {
-                if !unique.contains(item) {
-                    unique.push(item.clone());
-                }
-            }
-            list(unique)
-        }
+        ("uniq", []) => unique(run, message, items.iter())?,
         ("sort", []) => list(sorted(
             message,
             items
@@ -345,9 +354,25 @@ fn with_block(
             run.spend(items.len().saturating_mul(items.len()) / 64, place)?;
             return by_key(message, keyed).map(Some);
         }
-        _ => return Ok(None),
+        _ => return super::folds::with_block(run, message, items, block),
     }
     Ok(Some(Value::array(made)))
+}
+
+/// Each value once, where it comes first.
+fn unique<'v>(
+    run: &mut Interpreter<'_>,
+    message: &Message<'_>,
+    items: impl Iterator<Item = &'v Value>,
+) -> Eval {
+    let mut unique: Vec<Value> = Vec::new();
+    for item in items {
+        run.spend(1 + unique.len() / 16, message.place)?;
+        if !unique.contains(item) {
+            unique.push(item.clone());
+        }
+    }
+    Ok(Value::array(unique))
 }
 
 fn by_key(message: &Message<'_>, keyed: Vec<(Value, Value)>) -> Eval {
@@ -418,39 +443,6 @@ pub(super) fn of_range(
     call(run, message, &items)
 }
 
-/// `map.with_index`, `each.with_index`, `each_with_index.map`.
-pub(super) fn of_enumerator(
-    run: &mut Interpreter<'_>,
-    message: &Message<'_>,
-    items: &Rc<[Value]>,
-    method: Method,
-) -> Eval<Option<Value>> {
-    let offset = match (message.name, message.args) {
-        ("with_index", []) => 0,
-        ("with_index", [Value::Int(offset)]) => *offset,
-        // What `each_with_index` made: its items are pairs.
-        (_, _) if method == Method::Map && message.block.is_some() => {
-            return call(run, message, items);
-        }
-        ("to_a", []) => return Ok(Some(Value::Array(items.clone()))),
-        _ => return Ok(None),
-    };
-    let block = message.block()?;
-    let mut made = Vec::new();
-    for pair in indexed(items, offset) {
-        if let Value::Array(pair) = pair {
-            match run.yield_to(block, &pair, message.place) {
-                Err(Stop::Break(value)) => return Ok(Some(value)),
-                other => made.push(other?),
-            }
-        }
-    }
-    Ok(Some(match method {
-        Method::Map => Value::array(made),
-        Method::Each => Value::Array(items.clone()),
-    }))
-}
-
 /// `dig` goes on below.
 pub(super) fn dig(
     run: &mut Interpreter<'_>,
@@ -484,7 +476,7 @@ pub(super) fn pairs_of(
         .collect()
 }
 
-fn send(
+pub(super) fn send(
     run: &mut Interpreter<'_>,
     message: &Message<'_>,
     receiver: Value,
@@ -506,7 +498,7 @@ fn enumerator(items: Rc<[Value]>, method: Method) -> Value {
     Value::Enumerator { items, method }
 }
 
-fn indexed(items: &[Value], offset: i64) -> Vec<Value> {
+pub(super) fn indexed(items: &[Value], offset: i64) -> Vec<Value> {
     let number = |at: usize| i64::try_from(at).unwrap_or(0).saturating_add(offset);
     let pairs = items
         .iter()
@@ -557,7 +549,7 @@ fn slice(items: &[Value], at: i64, count: i64) -> Value {
 }
 
 /// The values by their keys, smallest first. Numbers or strings, all of a kind.
-fn sorted(message: &Message<'_>, mut keyed: Vec<(Value, Value)>) -> Eval<Vec<Value>> {
+pub(super) fn sorted(message: &Message<'_>, mut keyed: Vec<(Value, Value)>) -> Eval<Vec<Value>> {
     let mut mixed = false;
     keyed.sort_by(|(a, _), (b, _)| match (a, b) {
         (Value::Int(a), Value::Int(b)) => a.cmp(b),

@@ -4,6 +4,8 @@
 //! that this receiver lacks is refused when it is called (or is Ruby's own `NoMethodError`, on nil).
 
 mod constants;
+mod enumerator;
+mod folds;
 mod hash;
 mod list;
 mod number;
@@ -13,6 +15,7 @@ pub(super) use constants::{constant, function, is_constant};
 
 use super::ast::Block;
 use super::interpreter::{Eval, Interpreter, Stop, raise, unsupported};
+use super::matching;
 use super::token::Place;
 use super::value::Value;
 
@@ -53,7 +56,7 @@ impl Message<'_> {
     }
 
     /// This method on this receiver with these arguments.
-    fn unsupported(&self) -> Stop {
+    pub(super) fn unsupported(&self) -> Stop {
         let what = format!(
             "`{}` of {} with these arguments",
             self.name,
@@ -112,6 +115,26 @@ const NAMES: &[&str] = &[
     "count",
     "to_str",
     "each_line",
+    "match",
+    "match?",
+    "scan",
+    "partition",
+    "rpartition",
+    "squeeze",
+    "swapcase",
+    "center",
+    "casecmp?",
+    "ord",
+    "hex",
+    // patterns and matches
+    "source",
+    "captures",
+    "named_captures",
+    "pre_match",
+    "post_match",
+    "quote",
+    // lambdas
+    "call",
     // lists, hashes and ranges
     "join",
     "map",
@@ -170,6 +193,25 @@ const NAMES: &[&str] = &[
     "tally",
     "reverse_each",
     "entries",
+    "push",
+    "append",
+    "unshift",
+    "prepend",
+    "concat",
+    "merge!",
+    "update",
+    "grep",
+    "grep_v",
+    "reduce",
+    "inject",
+    "each_slice",
+    "each_cons",
+    "min_by",
+    "max_by",
+    "find_index",
+    "intersection",
+    "union",
+    "one?",
     // numbers
     "times",
     "abs",
@@ -183,6 +225,11 @@ const NAMES: &[&str] = &[
     "odd?",
     "succ",
     "pred",
+    "next",
+    "upto",
+    "divmod",
+    "clamp",
+    "between?",
     // times
     "now",
     "utc",
@@ -241,8 +288,17 @@ pub(super) fn call(run: &mut Interpreter<'_>, message: &Message<'_>) -> Eval {
     }
     let value = match &message.receiver {
         Value::Nil => return of_nil(message),
-        Value::Str(text) => string::call(run, message, text)?,
-        Value::Symbol(text) => string::of_symbol(message, text)?,
+        Value::Str(text) => match matching::of_string(run, message, text)? {
+            None => string::call(run, message, text)?,
+            found => found,
+        },
+        Value::Pattern(pattern) => matching::of_pattern(run, message, pattern)?,
+        Value::Match(found) => matching::of_found(message, found)?,
+        Value::Lambda(closure) if matches!(message.name, "call" | "[]" | "===") => {
+            let (args, named) = (message.args, message.named);
+            Some(run.call_closure(closure, args, named, message.place)?)
+        }
+        Value::Symbol(text) => string::of_symbol(run, message, text)?,
         Value::Int(_) | Value::Float(_) => number::call(run, message)?,
         Value::Array(items) => list::call(run, message, items)?,
         Value::Range {
@@ -250,7 +306,9 @@ pub(super) fn call(run: &mut Interpreter<'_>, message: &Message<'_>) -> Eval {
             to,
             exclusive,
         } => list::of_range(run, message, *from, *to, *exclusive)?,
-        Value::Enumerator { items, method } => list::of_enumerator(run, message, items, *method)?,
+        Value::Enumerator { items, method } => {
+            enumerator::of_enumerator(run, message, items, *method)?
+        }
         Value::Hash(pairs) => hash::call(run, message, pairs)?,
         Value::Const(name) => constants::call(run, message, name)?,
         Value::Time(time) => number::of_time(message, *time)?,
@@ -271,7 +329,12 @@ fn of_anything(run: &mut Interpreter<'_>, message: &Message<'_>) -> Eval<Option<
     let receiver = &message.receiver;
     Ok(Some(match (message.name, message.args) {
         ("==", [other]) => Value::Bool(receiver.equals(other)),
-        ("===", [other]) if !matches!(receiver, Value::Const(_) | Value::Range { .. }) => {
+        ("===", [other])
+            if !matches!(
+                receiver,
+                Value::Const(_) | Value::Range { .. } | Value::Pattern(_) | Value::Lambda(_)
+            ) =>
+        {
             Value::Bool(receiver.equals(other))
         }
         ("nil?", []) => Value::Bool(*receiver == Value::Nil),
@@ -311,6 +374,7 @@ fn of_nil(message: &Message<'_>) -> Eval {
         ("to_h", []) => Ok(Value::hash(Vec::new())),
         ("to_i", []) => Ok(Value::Int(0)),
         ("to_f", []) => Ok(Value::Float(0.0)),
+        ("=~", [_]) => Ok(Value::Nil),
         _ => {
             let text = format!("undefined method `{}' for nil:NilClass", message.name);
             Err(raise("NoMethodError", text, message.place))

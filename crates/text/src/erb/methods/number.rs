@@ -8,7 +8,7 @@ use crate::erb::value::{Time, Value, float};
 
 pub(super) fn call(run: &mut Interpreter<'_>, message: &Message<'_>) -> Eval<Option<Value>> {
     match (&message.receiver, message.args) {
-        (Value::Int(a), [Value::Int(b)]) => of_two(message, *a, *b),
+        (Value::Int(a), [Value::Int(b)]) => of_two(run, message, *a, *b),
         (Value::Int(a), []) => of_int(run, message, *a),
         (Value::Float(a), []) => Ok(of_float(message, *a)),
         (Value::Float(a), [Value::Int(places)])
@@ -20,6 +20,11 @@ pub(super) fn call(run: &mut Interpreter<'_>, message: &Message<'_>) -> Eval<Opt
         (Value::Int(a), [Value::Float(b)]) => Ok(of_floats(message, float(*a), *b)),
         (Value::Float(a), [Value::Int(b)]) => Ok(of_floats(message, *a, float(*b))),
         (Value::Float(a), [Value::Float(b)]) => Ok(of_floats(message, *a, *b)),
+        (Value::Int(a), [Value::Int(least), Value::Int(most)]) => Ok(match message.name {
+            "clamp" if least <= most => Some(Value::Int((*a).clamp(*least, *most))),
+            "between?" => Some(Value::Bool((least..=most).contains(&a))),
+            _ => None,
+        }),
         (Value::Int(_) | Value::Float(_), [other])
             if matches!(message.name, "+" | "-" | "*" | "/") =>
         {
@@ -40,7 +45,7 @@ pub(super) fn call(run: &mut Interpreter<'_>, message: &Message<'_>) -> Eval<Opt
     }
 }
 
-fn of_two(message: &Message<'_>, a: i64, b: i64) -> Eval<Option<Value>> {
+fn of_two(run: &mut Interpreter<'_>, message: &Message<'_>, a: i64, b: i64) -> Eval<Option<Value>> {
     if b == 0 && matches!(message.name, "/" | "%" | "divmod") {
         return Err(raise("ZeroDivisionError", "divided by 0", message.place));
     }
@@ -61,12 +66,40 @@ fn of_two(message: &Message<'_>, a: i64, b: i64) -> Eval<Option<Value>> {
         }),
         "**" => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
         "<" | ">" | "<=" | ">=" | "<=>" => return Ok(Some(compared(message.name, a.cmp(&b)))),
-        "upto" => return Ok(None),
+        "divmod" => {
+            let rest = a
+                .checked_rem_euclid(b)
+                .filter(|_| b > 0)
+                .ok_or_else(|| message.unsupported())?;
+            let quotient = a
+                .checked_div_euclid(b)
+                .ok_or_else(|| message.unsupported())?;
+            return Ok(Some(Value::array(vec![
+                Value::Int(quotient),
+                Value::Int(rest),
+            ])));
+        }
+        "|" => Some(a | b),
+        "&" => Some(a & b),
+        "^" => Some(a ^ b),
+        "upto" => return super::list::of_range(run, &each(message), a, b, false),
         _ => return Ok(None),
     };
     result
         .map(|number| Some(Value::Int(number)))
         .ok_or_else(|| message.unsupported())
+}
+
+/// A loop over numbers is one over their range.
+fn each<'m>(message: &Message<'m>) -> Message<'m> {
+    Message {
+        receiver: message.receiver.clone(),
+        name: "each",
+        args: &[],
+        named: &[],
+        block: message.block,
+        place: message.place,
+    }
 }
 
 fn of_int(run: &mut Interpreter<'_>, message: &Message<'_>, a: i64) -> Eval<Option<Value>> {
@@ -82,7 +115,7 @@ fn of_int(run: &mut Interpreter<'_>, message: &Message<'_>, a: i64) -> Eval<Opti
         "negative?" => Value::Bool(a < 0),
         "even?" => Value::Bool(a % 2 == 0),
         "odd?" => Value::Bool(a % 2 != 0),
-        "succ" => Value::Int(a.checked_add(1).ok_or_else(|| message.unsupported())?),
+        "succ" | "next" => Value::Int(a.checked_add(1).ok_or_else(|| message.unsupported())?),
         "pred" => Value::Int(a.checked_sub(1).ok_or_else(|| message.unsupported())?),
         "times" => {
             let Some(block) = message.block else {

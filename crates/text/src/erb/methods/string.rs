@@ -1,7 +1,11 @@
 //! Methods of strings and symbols.
 
+use std::rc::Rc;
+
 use super::{Message, joined};
-use crate::erb::interpreter::{Eval, Interpreter, MAX_LENGTH, Stop, raise};
+use crate::erb::format::{self, Problem};
+use crate::erb::interpreter::{Eval, Interpreter, MAX_LENGTH, Stop, raise, unsupported};
+use crate::erb::matching;
 use crate::erb::value::Value;
 use crate::shell;
 
@@ -39,10 +43,6 @@ pub(super) fn call(
                 .collect();
             Value::str(first + &chars.as_str().to_lowercase())
         }
-        ("gsub", [Value::Str(from), Value::Str(to)]) => {
-            replaced(message, text, from, to, usize::MAX)?
-        }
-        ("sub", [Value::Str(from), Value::Str(to)]) => replaced(message, text, from, to, 1)?,
         ("tr", [Value::Str(from), Value::Str(to)]) => {
             Value::str(translated(message, text, from, to)?)
         }
@@ -65,6 +65,33 @@ pub(super) fn call(
         ("length" | "size", []) => length(text.chars().count()),
         ("lines", []) => Value::array(text.split_inclusive('\n').map(str).collect()),
         ("chars", []) => Value::array(text.chars().map(|c| Value::str(c.to_string())).collect()),
+        ("squeeze", []) => Value::str(squeezed(text, |_| true)),
+        ("squeeze", [Value::Str(set)]) if plain_set(set) => {
+            Value::str(squeezed(text, |c| set.contains(c)))
+        }
+        ("swapcase", []) if text.is_ascii() => {
+            let swapped = text.chars().map(|c| match c {
+                c if c.is_ascii_uppercase() => c.to_ascii_lowercase(),
+                c => c.to_ascii_uppercase(),
+            });
+            Value::str(swapped.collect::<String>())
+        }
+        ("casecmp?", [Value::Str(other)]) => {
+            Value::Bool(text.to_lowercase() == other.to_lowercase())
+        }
+        ("ord", []) => match text.chars().next() {
+            Some(c) => Value::Int(i64::from(u32::from(c))),
+            None => return Err(raise("ArgumentError", "empty string", message.place)),
+        },
+        ("hex", []) => {
+            let digits = text.strip_prefix("0x").unwrap_or(text);
+            Value::Int(i64::from_str_radix(digits, 16).map_err(|_| message.unsupported())?)
+        }
+        ("%", [Value::Array(items)]) => Value::str(formatted(message, text, items)?),
+        ("%", [other]) => Value::str(formatted(message, text, std::slice::from_ref(other))?),
+        ("between?", [Value::Str(least), Value::Str(most)]) => {
+            Value::Bool((&**least..=&**most).contains(&text))
+        }
         ("reverse", []) => Value::str(text.chars().rev().collect::<String>()),
         ("delete_prefix", [Value::Str(prefix)]) => {
             str(text.strip_prefix(&**prefix).unwrap_or(text))
@@ -72,8 +99,10 @@ pub(super) fn call(
         ("delete_suffix", [Value::Str(suffix)]) => {
             str(text.strip_suffix(&**suffix).unwrap_or(text))
         }
-        ("ljust" | "rjust", [Value::Int(width)]) => justified(message, text, *width, " ")?,
-        ("ljust" | "rjust", [Value::Int(width), Value::Str(pad)]) => {
+        ("ljust" | "rjust" | "center", [Value::Int(width)]) => {
+            justified(message, text, *width, " ")?
+        }
+        ("ljust" | "rjust" | "center", [Value::Int(width), Value::Str(pad)]) => {
             justified(message, text, *width, pad)?
         }
         ("each_line", []) => {
@@ -149,7 +178,14 @@ pub(super) fn call(
     }))
 }
 
-pub(super) fn of_symbol(message: &Message<'_>, name: &str) -> Eval<Option<Value>> {
+pub(super) fn of_symbol(
+    run: &mut Interpreter<'_>,
+    message: &Message<'_>,
+    name: &Rc<str>,
+) -> Eval<Option<Value>> {
+    if matches!(message.name, "=~" | "match" | "match?") {
+        return matching::of_string(run, message, name);
+    }
     Ok(Some(match (message.name, message.args) {
         ("to_sym", []) => message.receiver.clone(),
         ("length" | "size", []) => length(name.chars().count()),
@@ -234,19 +270,6 @@ fn split(message: &Message<'_>, text: &str, args: &[Value]) -> Eval {
     Ok(Value::array(pieces.into_iter().map(Value::str).collect()))
 }
 
-/// A plain text for a plain text. A backslash in the new one has meanings of its own.
-fn replaced(message: &Message<'_>, text: &str, from: &str, to: &str, times: usize) -> Eval {
-    if to.contains('\\') {
-        return Err(message.unsupported());
-    }
-    let found = text.matches(from).count().min(times);
-    room(
-        message,
-        text.len().saturating_add(found.saturating_mul(to.len())),
-    )?;
-    Ok(Value::str(text.replacen(from, to, times)))
-}
-
 fn plain_set(set: &str) -> bool {
     !set.starts_with('^')
         && !set.contains('\\')
@@ -293,12 +316,13 @@ fn justified(message: &Message<'_>, text: &str, width: i64, pad: &str) -> Eval {
     if pad.is_empty() {
         return Err(raise("ArgumentError", "zero width padding", message.place));
     }
-    let padding: String = pad.chars().cycle().take(missing).collect();
-    let pieces = if message.name == "ljust" {
-        [text.to_owned(), padding]
-    } else {
-        [padding, text.to_owned()]
+    let padding = |count: usize| pad.chars().cycle().take(count).collect::<String>();
+    let left = match message.name {
+        "ljust" => 0,
+        "rjust" => missing,
+        _ => missing / 2,
     };
+    let pieces = [padding(left), text.to_owned(), padding(missing - left)];
     joined(pieces, "", message.place)
 }
 
@@ -312,6 +336,23 @@ fn part(text: &str, at: i64, length: i64) -> Value {
         }
         _ => Value::Nil,
     }
+}
+
+fn squeezed(text: &str, which: impl Fn(char) -> bool) -> String {
+    let mut before = None;
+    let kept = text
+        .chars()
+        .filter(|c| before.replace(*c) != Some(*c) || !which(*c));
+    kept.collect()
+}
+
+/// `format` and `%`.
+pub(super) fn formatted(message: &Message<'_>, pattern: &str, args: &[Value]) -> Eval<String> {
+    format::format(pattern, args).map_err(|problem| match problem {
+        Problem::Raised(class, text) => raise(class, text, message.place),
+        Problem::Unsupported(what) => unsupported(what, message.place),
+        Problem::Long => Stop::Limit("text", message.place),
+    })
 }
 
 /// `to_i`: digits at the start, or 0. None past 64 bits.
