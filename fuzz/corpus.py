@@ -60,7 +60,8 @@ def write(texts, folder):
 verb, target, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 kept = ROOT / "fuzz" / "corpus" / f"{target}.jsonl"
 if verb == "seeds":
-    write(SEEDS[target](), folder)
+    # Targets without vectors begin with what is kept.
+    write(SEEDS.get(target, list)(), folder)
 elif verb == "unpack":
     if kept.exists():
         write(map(json.loads, kept.read_text().splitlines()), folder)

@@ -32,7 +32,7 @@ pub use inspect::{inspect, inspect_symbol};
 pub use world::{FileFailure, Moment, World};
 
 use crate::diagnostic::Diagnostic;
-use crate::rendered::Rendered;
+use crate::rendered::{Rendered, line_column};
 use crate::source::{SourceId, Span};
 use fallback::Answer;
 use interpreter::{Interpreter, Stop};
@@ -63,6 +63,14 @@ pub fn render(
     match stop {
         Stop::Unsupported(problem) => {
             let answer = fallback::render(template, world);
+            if matches!(answer, Some(Answer::Rendered(_) | Answer::Raised { .. })) {
+                let place = tags::in_template(template, problem.place);
+                let (line, column) = line_column(template, place.start);
+                world.notice(&format!(
+                    "Ruby renders this template: {} at line {line}, column {column} is more than dhow knows",
+                    problem.what
+                ));
+            }
             from_ruby(source, template, answer, &problem)
         }
         Stop::Raised(raised) => {
@@ -180,6 +188,7 @@ mod tests {
         ruby: Option<Result<String, String>>,
         asked: usize,
         set: Vec<(String, Option<String>)>,
+        notices: Vec<String>,
     }
 
     impl Expander for Nothing {
@@ -214,6 +223,10 @@ mod tests {
         }
 
         fn puts(&mut self, _text: &str) {}
+
+        fn notice(&mut self, text: &str) {
+            self.notices.push(text.to_owned());
+        }
 
         fn ruby(&mut self, _script: &str, _template: &str) -> Option<Result<String, String>> {
             self.asked += 1;
@@ -344,6 +357,12 @@ mod tests {
         );
         render(SourceId(0), "a: <%= 1 %>\n", &mut world).unwrap();
         assert_eq!(world.asked, 1);
+        assert_eq!(
+            world.notices,
+            [
+                "Ruby renders this template: `SecureRandom` at line 1, column 8 is more than dhow knows"
+            ]
+        );
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub trait World: Expander {
     /// What `puts` writes, line break included.
     fn puts(&mut self, text: &str);
 
+    /// Something that a user who asks for details wants to know: that Ruby renders a file, and why.
+    fn notice(&mut self, _text: &str) {}
+
     /// The time; none where rendering has to be repeatable, and then `Time.now` is not supported.
     fn now(&self) -> Option<Moment> {
         None

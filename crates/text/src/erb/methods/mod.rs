@@ -376,7 +376,7 @@ fn of_nil(message: &Message<'_>) -> Eval {
         ("to_f", []) => Ok(Value::Float(0.0)),
         ("=~", [_]) => Ok(Value::Nil),
         _ => {
-            let text = format!("undefined method `{}' for nil:NilClass", message.name);
+            let text = format!("undefined method `{}' for nil", message.name);
             Err(raise("NoMethodError", text, message.place))
         }
     }
