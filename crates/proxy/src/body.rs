@@ -242,7 +242,13 @@ impl TargetBody {
         }
         loop {
             match self.decoder.decode(&mut connection.read) {
-                Ok(Decoded::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Decoded::Data(data)) => {
+                    // Who knows the length does not ask for an end after the last byte.
+                    if self.decoder.is_over() {
+                        self.finish();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
                 Ok(Decoded::Trailers(trailers)) => {
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }

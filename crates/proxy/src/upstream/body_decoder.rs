@@ -63,6 +63,11 @@ impl BodyDecoder {
         }
     }
 
+    /// Every byte of a counted body has been taken.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Length(0))
+    }
+
     /// Takes the next piece off `buffer`.
     ///
     /// # Errors

@@ -1,14 +1,13 @@
 //! One TCP connection to a target with its read buffer.
 
-use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 /// A connection; `read` holds what arrived and was not used yet.
@@ -20,7 +19,8 @@ pub(crate) struct Connection {
     pub(crate) reused: bool,
 }
 
-const SMALL_READ: usize = 8 << 10;
+/// Room for a head with a body as most pages have it: what has arrived whole goes on whole.
+const FIRST_READ: usize = 32 << 10;
 const LARGE_READ: usize = 64 << 10;
 
 impl Connection {
@@ -47,18 +47,23 @@ impl Connection {
         Err(last)
     }
 
-    /// Reads more into the buffer; 0 is the end. `bulk` asks for a large read.
+    /// Reads more into the buffer; 0 is the end. `bulk` asks for a large read. No memory is taken while there is nothing to read.
     pub(crate) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         bulk: bool,
     ) -> Poll<io::Result<usize>> {
-        let wanted = if bulk { LARGE_READ } else { SMALL_READ };
-        if self.read.capacity() - self.read.len() < wanted / 4 {
-            self.read.reserve(wanted);
+        let wanted = if bulk { LARGE_READ } else { FIRST_READ };
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            if self.read.capacity() - self.read.len() < wanted / 4 {
+                self.read.reserve(wanted);
+            }
+            match self.stream.try_read_buf(&mut self.read) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
         }
-        // The future holds no state of its own, so a fresh one each time continues where the last one waited.
-        pin!(self.stream.read_buf(&mut self.read)).poll(cx)
     }
 
     /// Writes some of `bytes`.

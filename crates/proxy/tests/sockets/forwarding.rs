@@ -318,6 +318,21 @@ fn a_large_body_streams_through_without_being_kept() {
 }
 
 #[test]
+fn the_targets_connection_carries_on_after_a_long_body() {
+    let proxy = Proxy::start();
+    let long = vec![b'x'; 300 << 10];
+    let origin = Origin::start(move |_, stream| reply(stream, "200 OK", &[], &long));
+    proxy.deploy("web", &origin.address, &[]);
+    let mut link = Link::open(proxy.http);
+    for _ in 0..3 {
+        link.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(link.read().body.len(), 300 << 10);
+    }
+    let earlier: Vec<_> = origin.seen().iter().map(|seen| seen.earlier).collect();
+    assert_eq!(earlier, [0, 1, 2]);
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let proxy = Proxy::start();
     let origin = Origin::start(|seen, stream| reply(stream, "200 OK", &[], seen.path().as_bytes()));
