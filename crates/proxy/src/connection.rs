@@ -41,8 +41,13 @@ impl Stream for TcpStream {
 
 impl Stream for TlsStream<TcpStream> {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // Nothing decrypted waits inside: hyper reads until there is no more before it idles.
-        self.get_ref().0.poll_readable(cx)
+        let (stream, session) = self.get_ref();
+        if session.wants_read() {
+            stream.poll_readable(cx)
+        } else {
+            // The first request came along with the end of the handshake, and is in here.
+            Poll::Ready(())
+        }
     }
 }
 
