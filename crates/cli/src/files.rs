@@ -1,5 +1,7 @@
 //! The deploy file and its overlay, read from disk.
 
+use std::io::Write;
+
 use dhow_config::{Failure, Inputs, Loaded, Raw, not_found, overlay_path};
 use dhow_text::source::{Source, Sources};
 
@@ -13,6 +15,7 @@ pub(crate) fn load(edge: &Edge, global: &Global) -> Result<Loaded, Box<Failure>>
         edge,
         &global.config_file,
         global.destination.as_deref(),
+        global.verbose,
         dhow_config::load,
     )
 }
@@ -23,13 +26,14 @@ pub(crate) fn raw(
     config_file: &str,
     destination: Option<&str>,
 ) -> Result<Raw, Box<Failure>> {
-    with_inputs(edge, config_file, destination, Raw::read)
+    with_inputs(edge, config_file, destination, false, Raw::read)
 }
 
 fn with_inputs<T>(
     edge: &Edge,
     config_file: &str,
     destination: Option<&str>,
+    verbose: bool,
     then: impl FnOnce(&Inputs<'_>) -> Result<T, Box<Failure>>,
 ) -> Result<T, Box<Failure>> {
     let base = read(edge, config_file)?;
@@ -38,12 +42,19 @@ fn with_inputs<T>(
         None => None,
     };
     let machine = Machine::new(edge, destination);
-    then(&Inputs {
+    let result = then(&Inputs {
         base,
         overlay,
         destination: destination.map(str::to_owned),
         outside: &machine,
-    })
+    });
+    if verbose {
+        for notice in machine.notices() {
+            // Nobody reading it is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "NOTE: {notice}");
+        }
+    }
+    result
 }
 
 fn read(edge: &Edge, name: &str) -> Result<Source, Box<Failure>> {

@@ -27,6 +27,7 @@ pub(crate) struct Machine<'e> {
 pub(crate) struct RealWorld<'e> {
     edge: &'e Edge,
     env: HashMap<String, String>,
+    notices: Vec<String>,
 }
 
 impl<'e> Machine<'e> {
@@ -38,6 +39,13 @@ impl<'e> Machine<'e> {
             edge,
             world: RefCell::new(world),
         }
+    }
+}
+
+impl Machine<'_> {
+    /// What templates had to say to those who ask for details.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        self.world.borrow().notices.clone()
     }
 }
 
@@ -63,6 +71,7 @@ impl<'e> RealWorld<'e> {
         Self {
             edge,
             env: edge.environment().clone(),
+            notices: Vec::new(),
         }
     }
 
@@ -172,6 +181,10 @@ impl World for RealWorld<'_> {
     fn puts(&mut self, text: &str) {
         // Nobody reading it is no reason to stop.
         let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.notices.push(text.to_owned());
     }
 
     fn now(&self) -> Option<Moment> {

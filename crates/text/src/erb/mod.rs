@@ -25,6 +25,7 @@ mod pattern;
 mod scopes;
 mod tags;
 mod token;
+mod trial;
 mod value;
 mod world;
 
@@ -37,6 +38,7 @@ use crate::source::{SourceId, Span};
 use fallback::Answer;
 use interpreter::{Interpreter, Stop};
 use token::{Place, Unsupported};
+use trial::Trial;
 
 /// The longest template that is read.
 const MAX_BYTES: usize = 2 << 20;
@@ -56,9 +58,20 @@ pub fn render(
             format!("a template of more than {MAX_BYTES} bytes"),
         ));
     }
-    let stop = match native(template, world) {
-        Ok(rendered) => return Ok(rendered),
-        Err(stop) => stop,
+    let mut trial = Trial::new(world);
+    let stop = match native(template, &mut trial) {
+        Ok(rendered) => {
+            trial.keep();
+            return Ok(rendered);
+        }
+        Err(stop @ Stop::Unsupported(_)) => {
+            trial.undo();
+            stop
+        }
+        Err(stop) => {
+            trial.keep();
+            stop
+        }
     };
     match stop {
         Stop::Unsupported(problem) => {
@@ -189,6 +202,7 @@ mod tests {
         asked: usize,
         set: Vec<(String, Option<String>)>,
         notices: Vec<String>,
+        printed: String,
     }
 
     impl Expander for Nothing {
@@ -222,7 +236,9 @@ mod tests {
             "/".to_owned()
         }
 
-        fn puts(&mut self, _text: &str) {}
+        fn puts(&mut self, text: &str) {
+            self.printed.push_str(text);
+        }
 
         fn notice(&mut self, text: &str) {
             self.notices.push(text.to_owned());
@@ -363,6 +379,33 @@ mod tests {
                 "Ruby renders this template: `SecureRandom` at line 1, column 8 is more than dhow knows"
             ]
         );
+    }
+
+    /// What was done before the place that only Ruby knows is done by Ruby again.
+    #[test]
+    fn what_dhow_began_is_taken_back_before_ruby_begins() {
+        let mut world = Nothing {
+            ruby: Some(Ok(r#"{"text":"x","env":{},"printed":"once\n"}"#.to_owned())),
+            ..Nothing::default()
+        };
+        let template =
+            "<% puts 'once'; ENV['A'] = '1'; ENV['A'] = '2' %><%= nil.to_a.foo rescue 1 %>";
+        assert!(render(SourceId(0), template, &mut world).is_ok());
+        assert_eq!(world.printed, "once\n");
+        assert_eq!(
+            world.set,
+            [],
+            "refused while it is read: nothing was done yet"
+        );
+        let template = "<% puts 'once'; ENV['A'] = '1'; ENV['A'] = '2' %><%= 1.upcase %>";
+        assert!(render(SourceId(0), template, &mut world).is_ok());
+        assert_eq!(world.printed, "once\nonce\n");
+        let set: Vec<_> = world
+            .set
+            .iter()
+            .map(|(_, value)| value.as_deref())
+            .collect();
+        assert_eq!(set, [Some("1"), Some("2"), None, None]);
     }
 
     #[test]
