@@ -43,7 +43,53 @@ def deploy_files():
         yield least + page.read_text()
 
 
+def routes():
+    yield "a.com /\n*.com /app,/app/v2\n,b.com /\nx.a.com:80 /app/v2/%2F?q"
+    yield " \nA.com /x/%C3%A9 y"
+    yield "[::1]:80 /"
+
+
+def requests():
+    head = "GET /a HTTP/1.1\r\nHost: a\r\n"
+    for more in (
+        "Connection: keep-alive, x-own, upgrade\r\nX-Own: 1\r\nUpgrade: websocket\r\n",
+        "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nForwarded: for=x\r\nX-Kamal-Target: t\r\n",
+        "TE: trailers, gzip\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+        "Cookie: kamal-rollout=me; kamal-writer=1700000000001\r\nX-Request-Id: i\r\nX-Request-Start: t=1\r\nX-Client-Ip: ::2\r\n",
+        "Proxy-Connection: x\r\nKeep-Alive: 5\r\nProxy-Authorization: b\r\nAccept-Encoding: br\r\nRange: bytes=0-1\r\n",
+    ):
+        for switches in "\0\x0f\x1f?Z":
+            yield switches + head + more + "\r\n"
+
+
+def responses():
+    for body in (
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nSet-Cookie: a=1; Path=/x; Domain=a.com\r\nConnection: close\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n5;e=1\r\nhello\r\n0\r\nX: 1\r\n\r\n",
+        "HTTP/1.0 404 Not Found\r\n\r\nuntil the end",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nraw",
+    ):
+        for switches in "\0\1\2\x0f":
+            yield switches + body
+
+
+def states():
+    yield (
+        '[{"name":"a","options":{"hosts":["x"],"path_prefixes":["/"],"writer_affinity_timeout":1000},"active_targets":["w:80"],'
+        '"pause_controller":null,"rollout_targets":["r"],'
+        '"rollout_controller":{"percentage":5,"percentage_split_point":1.5,"allowlist":null}},{"name":"b"},5]'
+    )
+    yield '[{"name":"a","hosts":["x"],"active_target":"w:80","tls":true},]'
+    yield '[{"name":"a","pause_controller":{"state":2,"stop_message":"m","fail_after":30000000000}}'
+
+
 SEEDS = {
+    "routing": lambda: list(routes()),
+    "headers": lambda: list(requests()),
+    "response": lambda: list(responses()),
+    "chunks": lambda: ["\2" + text for text in ("5;e=1\r\nhello\r\n00A\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n", "0\r\n\r\n", "1\r\n<\r\n")],
+    "state": lambda: list(states()),
     "yaml": lambda: [case["yaml"] for case in cases("psych")] + list(deploy_files()),
     "erb": lambda: [case["template"] for case in cases("erb", "cases")],
     "dotenv": lambda: [case["text"] for case in cases("dotenv", "cases")],

@@ -34,6 +34,8 @@ pub enum Command {
     RolloutSet(RolloutSetArgs),
     /// Drop the split.
     RolloutStop(String),
+    /// Put this program in the running server's place, in its own process. dhow only.
+    Upgrade,
     /// Print this text on standard output and succeed.
     Help(String),
 }
@@ -139,6 +141,12 @@ pub(crate) const COMMANDS: &[Entry] = &[
         about: "Show a maintenance page instead of a service",
         flags: service_args::STOP_FLAGS,
     },
+    Entry {
+        name: "upgrade",
+        usage: "upgrade",
+        about: "Have the server replace itself by this program, without losing a request",
+        flags: &[],
+    },
 ];
 
 pub(crate) const ROLLOUT_COMMANDS: &[Entry] = &[
@@ -208,6 +216,7 @@ impl Command {
             "remove" => Self::Remove(one_service(&parsed)?),
             "resume" => Self::Resume(one_service(&parsed)?),
             "stop" => Self::Stop(StopArgs::from_parsed(&parsed)?),
+            "upgrade" => Self::Upgrade,
             _ => Self::Run(RunArgs::from_parsed(&parsed, env)),
         })
     }

@@ -1,6 +1,8 @@
 //! Messages on the control socket: one JSON line each way per connection. Only this program's own client
 //! speaks it, always of the same build as the server, but the version is checked all the same.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
@@ -74,6 +76,11 @@ pub enum ControlRequest {
     },
     /// Hand the listening sockets over; the rest of the connection speaks [`HandoverLine`](crate::HandoverLine).
     TakeOver,
+    /// Start another program with the server's own arguments, let it take over, then become that program.
+    Upgrade {
+        /// Its path.
+        program: PathBuf,
+    },
 }
 
 /// A deploy with every default filled in.

@@ -20,6 +20,8 @@ pub enum HandoverLine {
         https: usize,
         /// How many for metrics: none or one.
         metrics: usize,
+        /// The old proxy's process.
+        process: u32,
     },
     /// The new proxy could serve now.
     Ready,
@@ -41,8 +43,9 @@ mod tests {
                     http: 2,
                     https: 2,
                     metrics: 0,
+                    process: 7,
                 },
-                r#"{"handover":"sockets","http":2,"https":2,"metrics":0}"#,
+                r#"{"handover":"sockets","http":2,"https":2,"metrics":0,"process":7}"#,
             ),
             (HandoverLine::Serving, r#"{"handover":"serving"}"#),
         ] {

@@ -58,6 +58,19 @@ struct Clients {
     gone: Notify,
 }
 
+/// What concerns the server itself, and the client that asks for it.
+pub(crate) enum Wish {
+    /// A new proxy wants the sockets.
+    TakeOver(StdUnixStream),
+    /// This process is to become another program.
+    Upgrade {
+        /// The program.
+        program: PathBuf,
+        /// Is told how it went.
+        client: UnixStream,
+    },
+}
+
 /// A client being served.
 struct Served(Rc<Clients>);
 
@@ -120,17 +133,17 @@ impl ControlSocket {
         self.path = None;
     }
 
-    /// Serves clients until one wants to take over and nobody else is being served. New clients wait from then on, for
-    /// this process to go on or for the other.
-    pub(crate) async fn serve(&self, operations: &Rc<Operations>) -> StdUnixStream {
-        let (sender, mut takers) = unbounded_channel();
+    /// Serves clients until one wants something of the server itself. When it wants to take over, nobody else is being
+    /// served any more, and new clients wait, for this process to go on or for the other.
+    pub(crate) async fn serve(&self, operations: &Rc<Operations>) -> Wish {
+        let (sender, mut wishes) = unbounded_channel();
         let mut taker: Option<UnixStream> = None;
         loop {
             if self.clients.count.get() == 0
                 && let Some(stream) = taker.take()
                 && let Ok(stream) = stream.into_std()
             {
-                return stream;
+                return Wish::TakeOver(stream);
             }
             tokio::select! {
                 client = self.listener.accept() => match client {
@@ -139,8 +152,8 @@ impl ControlSocket {
                         let sender = sender.clone();
                         let served = Served::new(&self.clients);
                         tokio::task::spawn_local(async move {
-                            if let Some(taker) = answer(stream, &operations).await {
-                                let _ = sender.send(taker);
+                            if let Some(wish) = answer(stream, &operations).await {
+                                let _ = sender.send(wish);
                             }
                             drop(served);
                         });
@@ -148,7 +161,12 @@ impl ControlSocket {
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 },
                 // One that comes while another waits takes its place; the other sees the connection end.
-                stream = takers.recv() => taker = stream,
+                wish = wishes.recv() => match wish {
+                    Some((stream, ControlRequest::Upgrade { program })) => {
+                        return Wish::Upgrade { program, client: stream };
+                    }
+                    wish => taker = wish.map(|(stream, _)| stream),
+                },
                 () = self.clients.gone.notified() => {}
             }
         }
@@ -187,8 +205,19 @@ pub(crate) fn ask(path: &Path, request: ControlRequest) -> Result<ControlReply, 
     }
 }
 
-/// Serves one client; gives the connection back if it wants to take over.
-async fn answer(mut stream: UnixStream, operations: &Operations) -> Option<UnixStream> {
+/// Tells a client how it went.
+pub(crate) async fn tell(mut stream: UnixStream, reply: &ControlReply) {
+    if let Ok(mut bytes) = serde_json::to_vec(reply) {
+        bytes.push(b'\n');
+        let _ = stream.write_all(&bytes).await;
+    }
+}
+
+/// Serves one client; gives the connection back if it wants something of the server itself.
+async fn answer(
+    mut stream: UnixStream,
+    operations: &Operations,
+) -> Option<(UnixStream, ControlRequest)> {
     let mut line = String::new();
     let mut reader = tokio::io::BufReader::new((&mut stream).take(LONGEST_MESSAGE));
     let read = tokio::time::timeout(MESSAGE_TIME, reader.read_line(&mut line)).await;
@@ -199,9 +228,12 @@ async fn answer(mut stream: UnixStream, operations: &Operations) -> Option<UnixS
     let reply = match serde_json::from_str::<SocketMessage>(&line) {
         Ok(message)
             if message.version == CONTROL_VERSION
-                && matches!(message.request, ControlRequest::TakeOver) =>
+                && matches!(
+                    message.request,
+                    ControlRequest::TakeOver | ControlRequest::Upgrade { .. }
+                ) =>
         {
-            return Some(stream);
+            return Some((stream, message.request));
         }
         Ok(message) => operations.handle(message).await,
         Err(error) => ControlReply::Failed {
@@ -209,9 +241,6 @@ async fn answer(mut stream: UnixStream, operations: &Operations) -> Option<UnixS
             details: Vec::new(),
         },
     };
-    if let Ok(mut bytes) = serde_json::to_vec(&reply) {
-        bytes.push(b'\n');
-        let _ = stream.write_all(&bytes).await;
-    }
+    tell(stream, &reply).await;
     None
 }

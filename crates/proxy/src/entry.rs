@@ -12,6 +12,7 @@ use dhow_proxy_api::{
 use crate::control::ask;
 use crate::server;
 use crate::state_file::data_dir;
+use crate::upgrade_in_place::Invocation;
 
 /// Runs the program. `args` are those after the program's name.
 pub fn main_with(args: &[OsString], env: &ProxyEnv) -> ExitCode {
@@ -51,11 +52,11 @@ impl<E: std::error::Error> From<E> for Complaint {
 }
 
 /// Gives the text for standard output.
-fn run(args: &[OsString], env: &ProxyEnv) -> Result<String, Complaint> {
-    let request = match Command::parse(args, env)? {
+fn run(raw: &[OsString], env: &ProxyEnv) -> Result<String, Complaint> {
+    let request = match Command::parse(raw, env)? {
         Command::Help(text) => return Ok(text),
         Command::Run(args) => {
-            server::run(args, env)?;
+            server::run(&Invocation::new(raw), args, env)?;
             return Ok(String::new());
         }
         Command::Deploy(args) => {
@@ -78,6 +79,9 @@ fn run(args: &[OsString], env: &ProxyEnv) -> Result<String, Complaint> {
         },
         Command::Resume(service) => ControlRequest::Resume { service },
         Command::List => ControlRequest::List,
+        Command::Upgrade => ControlRequest::Upgrade {
+            program: std::env::current_exe()?,
+        },
         Command::RolloutDeploy(args) => ControlRequest::RolloutDeploy(RolloutDeployRequest {
             service: args.service,
             targets: args.targets,

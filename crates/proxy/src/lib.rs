@@ -47,6 +47,8 @@ mod entry;
 mod exchange;
 mod failure;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gather;
 mod gunzip;
 mod health;
@@ -83,10 +85,11 @@ mod system_error;
 mod takeover;
 mod target;
 mod template;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod test_services;
 mod tls;
 mod upgrade;
+mod upgrade_in_place;
 mod upstream;
 
 pub use dhow_proxy_api::ProxyEnv;

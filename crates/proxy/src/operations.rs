@@ -134,7 +134,9 @@ impl Operations {
             } => self.rollout_set(&service, percentage, allowlist),
             ControlRequest::RolloutStop { service } => self.rollout_stop(&service),
             // The control socket takes these for itself.
-            ControlRequest::TakeOver => Err(OperationError::Version(message.version)),
+            ControlRequest::TakeOver | ControlRequest::Upgrade { .. } => {
+                Err(OperationError::Version(message.version))
+            }
         };
         match outcome {
             Ok(()) => ControlReply::Done,

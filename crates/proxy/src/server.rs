@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::control::ControlSocket;
+use crate::control::{ControlSocket, Wish};
 use crate::core_thread::{self, CoreThread, Sockets};
 use crate::listener::{ListenError, adopt, is_on, listen_alone, port, share_out};
 use crate::log::{self, Level, LogSender};
@@ -22,9 +22,10 @@ use crate::operations::{Operations, Waiting};
 use crate::plane::{Cores, Order, Plane};
 use crate::registry::Registry;
 use crate::state_file::{StateFile, data_dir};
-use crate::succession::{Predecessor, follow};
+use crate::succession::{Predecessor, follow, see_off};
 use crate::takeover::{self, Estate, TakeoverError};
 use crate::tls;
+use crate::upgrade_in_place::{Invocation, Upgrade, refuse};
 
 /// More cores than this gain nothing and cost memory.
 const MOST_CORES: usize = 32;
@@ -58,37 +59,46 @@ pub(crate) enum ServerError {
 ///
 /// # Errors
 /// When it cannot start.
-pub(crate) fn run(args: RunArgs, env: &ProxyEnv) -> Result<(), ServerError> {
+pub(crate) fn run(
+    invocation: &Invocation,
+    args: RunArgs,
+    env: &ProxyEnv,
+) -> Result<(), ServerError> {
     let ports = (port(args.http_port)?, port(args.https_port)?);
     raise_descriptor_limit();
     let (log, writer) = log::start(io::stdout(), TimeZone::system(), args.debug)?;
-    let outcome = run_logged(args, ports, env, log);
+    let outcome = run_logged(invocation, args, ports, env, log);
     writer.finish();
-    outcome
+    match outcome? {
+        Some(upgrade) => Ok(upgrade.become_it()?),
+        None => Ok(()),
+    }
 }
 
 fn run_logged(
+    invocation: &Invocation,
     args: RunArgs,
     ports: (u16, u16),
     env: &ProxyEnv,
     log: LogSender,
-) -> Result<(), ServerError> {
+) -> Result<Option<Upgrade>, ServerError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)
         .thread_keep_alive(std::time::Duration::from_secs(1))
         .build_local(tokio::runtime::LocalOptions::default())?;
-    let outcome = runtime.block_on(serve(args, ports, env, log));
+    let outcome = runtime.block_on(serve(invocation, args, ports, env, log));
     runtime.shutdown_background();
     outcome
 }
 
 async fn serve(
+    invocation: &Invocation,
     args: RunArgs,
     ports: (u16, u16),
     env: &ProxyEnv,
     log: LogSender,
-) -> Result<(), ServerError> {
+) -> Result<Option<Upgrade>, ServerError> {
     let count = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(MOST_CORES);
@@ -156,7 +166,10 @@ async fn serve(
     }
 
     if let Some(line) = line {
-        let predecessor = Predecessor::new(line.serving()?);
+        let process = line.process;
+        let stream = line.serving()?;
+        see_off(&stream, process)?;
+        let predecessor = Predecessor::new(stream);
         let _ = operations.predecessor.set(predecessor);
         socket.own(path);
         log.info("Took over from the proxy before", &[]);
@@ -164,7 +177,7 @@ async fn serve(
     let operations = Rc::new(operations);
     let estate = Arc::new(estate);
     let successor = tokio::select! {
-        stream = hand_over(&socket, &estate, &operations, &log) => Some(stream),
+        successor = hand_over(&socket, &estate, &operations, invocation, &log) => Some(successor),
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
     };
@@ -172,12 +185,14 @@ async fn serve(
     if let Some(task) = metrics_task {
         task.abort();
     }
-    if let Some(stream) = successor {
+    let mut upgrade = None;
+    if let Some(successor) = successor {
+        upgrade = successor.upgrade;
         operations.registry.borrow_mut().hand_over();
         socket.hand_over();
         log.info("Handed over to a new proxy", &[]);
         cores.order(Order::Leave);
-        tokio::task::spawn_local(follow(stream, operations));
+        tokio::task::spawn_local(follow(successor.stream, operations));
     } else {
         drop(socket);
         cores.order(Order::Finish);
@@ -187,12 +202,26 @@ async fn serve(
     loop {
         tokio::select! {
             () = &mut ended => break,
-            _ = terminate.recv() => cores.order(Order::Finish),
-            _ = interrupt.recv() => cores.order(Order::Finish),
+            _ = terminate.recv() => stop(&cores, &mut upgrade, &log),
+            _ = interrupt.recv() => stop(&cores, &mut upgrade, &log),
         }
     }
     log.info("Server stopped", &[]);
-    Ok(())
+    Ok(upgrade)
+}
+
+/// Told to stop while clients are on their way out.
+fn stop(cores: &Cores, upgrade: &mut Option<Upgrade>, log: &LogSender) {
+    cores.order(Order::Finish);
+    if let Some(upgrade) = upgrade.take() {
+        upgrade.stop(log);
+    }
+}
+
+/// Who took over, and whether this process is to become it.
+struct Successor {
+    stream: UnixStream,
+    upgrade: Option<Upgrade>,
 }
 
 /// The control socket and the sockets to serve, the running proxy's where it gave them.
@@ -235,15 +264,45 @@ async fn hand_over(
     socket: &ControlSocket,
     estate: &Arc<Estate>,
     operations: &Rc<Operations>,
+    invocation: &Invocation,
     log: &LogSender,
-) -> UnixStream {
+) -> Successor {
+    let mut upgrade: Option<Upgrade> = None;
     loop {
-        let stream = socket.serve(operations).await;
+        let failed = async {
+            match &mut upgrade {
+                Some(upgrade) => upgrade.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let wish = tokio::select! {
+            wish = socket.serve(operations) => wish,
+            () = failed => {
+                upgrade = None;
+                continue;
+            }
+        };
+        let stream = match wish {
+            Wish::TakeOver(stream) => stream,
+            Wish::Upgrade { client, .. } if upgrade.is_some() => {
+                refuse(client, "another one is under way").await;
+                continue;
+            }
+            Wish::Upgrade { program, client } => {
+                upgrade = Upgrade::start(program, client, invocation).await;
+                continue;
+            }
+        };
         let estate = Arc::clone(estate);
         let offered =
             tokio::task::spawn_blocking(move || takeover::offer(&stream, &estate).map(|()| stream));
         match offered.await {
-            Ok(Ok(stream)) => return stream,
+            Ok(Ok(stream)) => {
+                if let Some(upgrade) = &mut upgrade {
+                    upgrade.succeeded().await;
+                }
+                return Successor { stream, upgrade };
+            }
             Ok(Err(error)) => log.warn("Takeover failed", &[("error", &error.to_string())]),
             Err(error) => log.warn("Takeover failed", &[("error", &error.to_string())]),
         }

@@ -1,11 +1,14 @@
 //! What an old and a new proxy still have to do with each other while the old one drains. Requests that a pause
 //! holds are the old one's; that the pause ends is said to the new one, which passes it on.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
 
 use dhow_proxy_api::{CONTROL_VERSION, ControlRequest, SocketMessage};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UnixStream;
 
@@ -13,6 +16,24 @@ use crate::operations::Operations;
 
 /// A new proxy's line to the one it took over from.
 pub(crate) struct Predecessor(StdUnixStream);
+
+/// Waits for the end of the proxy at the other end of `stream`, and, if it was a child of this process, sees it off: it
+/// was when this process became another program in the meantime.
+pub(crate) fn see_off(stream: &StdUnixStream, process: u32) -> io::Result<()> {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    let stream = stream.try_clone()?;
+    std::thread::Builder::new()
+        .name("predecessor".to_owned())
+        .spawn(move || {
+            let mut events = [PollFd::new(&stream, PollFlags::RDHUP)];
+            while poll(&mut events, None) == Err(Errno::INTR) {}
+            // It is no child usually, and then this fails at once.
+            if process.is_some() {
+                let _ = waitpid(process, WaitOptions::empty());
+            }
+        })?;
+    Ok(())
+}
 
 impl Predecessor {
     pub(crate) fn new(stream: StdUnixStream) -> Self {

@@ -16,7 +16,7 @@ use dhow_proxy_api::{CONTROL_VERSION, ControlReply, ControlRequest, HandoverLine
 use crate::descriptors;
 
 /// The old proxy finishes the commands it is carrying out first; a deploy may be among them.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Restoring the state must be done in this time.
 const RESTORE_TIME: Duration = Duration::from_secs(60);
 /// Longest line there is.
@@ -52,7 +52,11 @@ pub(crate) struct Estate {
 }
 
 /// The new proxy's line to the old one.
-pub(crate) struct Line(UnixStream);
+pub(crate) struct Line {
+    stream: UnixStream,
+    /// The old one's process.
+    pub(crate) process: u32,
+}
 
 /// Old side: offers everything. Returns once the new proxy serves; an error means that this one goes on.
 ///
@@ -69,6 +73,7 @@ pub(crate) fn offer(stream: &UnixStream, estate: &Estate) -> Result<(), Takeover
         http: estate.http.len(),
         https: estate.https.len(),
         metrics: estate.metrics.iter().len(),
+        process: std::process::id(),
     })?;
     descriptors::send(stream, &line, &all)?;
     expect(stream, &HandoverLine::Ready)?;
@@ -116,6 +121,7 @@ pub(crate) fn ask(path: &Path) -> Result<Option<(Estate, Line)>, TakeoverError> 
         http,
         https,
         metrics,
+        process,
     }) = serde_json::from_slice(&line)
     else {
         return Err(match serde_json::from_slice::<ControlReply>(&line) {
@@ -139,7 +145,7 @@ pub(crate) fn ask(path: &Path) -> Result<Option<(Estate, Line)>, TakeoverError> 
                 metrics: metrics_socket,
                 control,
             };
-            Ok(Some((estate, Line(stream))))
+            Ok(Some((estate, Line { stream, process })))
         }
         _ => Err(unexpected(&line)),
     }
@@ -151,8 +157,8 @@ impl Line {
     /// # Errors
     /// When the old proxy has changed its mind or is gone.
     pub(crate) fn ready(&self) -> Result<(), TakeoverError> {
-        say(&self.0, &HandoverLine::Ready)?;
-        expect(&self.0, &HandoverLine::Go)
+        say(&self.stream, &HandoverLine::Ready)?;
+        expect(&self.stream, &HandoverLine::Go)
     }
 
     /// Says that connections are accepted here. The line stays open: see [`crate::succession`].
@@ -160,8 +166,8 @@ impl Line {
     /// # Errors
     /// When the old proxy is gone.
     pub(crate) fn serving(self) -> Result<UnixStream, TakeoverError> {
-        say(&self.0, &HandoverLine::Serving)?;
-        Ok(self.0)
+        say(&self.stream, &HandoverLine::Serving)?;
+        Ok(self.stream)
     }
 }
 
@@ -258,7 +264,7 @@ mod tests {
             let (estate, line) = ask(&folder.path().join("sock")).unwrap().unwrap();
             match moment {
                 "asked" => {}
-                "ready" => say(&line.0, &HandoverLine::Ready).unwrap(),
+                "ready" => say(&line.stream, &HandoverLine::Ready).unwrap(),
                 _ => line.ready().unwrap(),
             }
             drop((estate, line));
@@ -275,8 +281,8 @@ mod tests {
             ),
             ("huh?\n", "takeover: unexpected message `huh?`"),
             (
-                "{\"handover\":\"sockets\",\"http\":1,\"https\":1,\"metrics\":0}\n",
-                "takeover: unexpected message `{\"handover\":\"sockets\",\"http\":1,\"https\":1,\"metrics\":0}`",
+                "{\"handover\":\"sockets\",\"http\":1,\"https\":1,\"metrics\":0,\"process\":1}\n",
+                "takeover: unexpected message `{\"handover\":\"sockets\",\"http\":1,\"https\":1,\"metrics\":0,\"process\":1}`",
             ),
             ("", "takeover: the running proxy ended the conversation"),
         ] {

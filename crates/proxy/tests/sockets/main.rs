@@ -11,6 +11,7 @@ mod mending;
 mod metrics;
 mod pausing;
 mod rollouts;
+mod soak;
 mod strictness;
 mod support;
 mod switching;

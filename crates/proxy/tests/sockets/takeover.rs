@@ -81,7 +81,7 @@ fn restarts_under_load(times: usize) {
     };
     let members: Vec<_> = [
         member(|crowd, port| crowd.keep_asking(port, 0)),
-        member(|crowd, port| crowd.keep_asking(port, 20_000)),
+        member(|crowd, port| crowd.keep_asking(port, 2_000)),
         member(Crowd::connect_anew),
         member(Crowd::connect_anew),
     ]
@@ -337,4 +337,70 @@ fn a_new_proxy_that_cannot_start_leaves_the_old_one_as_it_was() {
     );
     assert_eq!(proxy.run(&["list"]).code, 0);
     proxy.deploy("web", &origin.address, &[]);
+}
+
+#[test]
+fn a_server_becomes_another_program_and_stays_the_same_process() {
+    let mut proxy = Proxy::start();
+    let origin = Origin::named("one");
+    proxy.deploy("web", &origin.address, &[]);
+    let (process, port) = (proxy.pid(), proxy.http);
+    let crowd = Arc::new(Crowd::default());
+    let member = std::thread::spawn({
+        let crowd = Arc::clone(&crowd);
+        move || crowd.keep_asking(port, 0)
+    });
+    for round in 1..=2 {
+        proxy.run(&["upgrade"]).quiet();
+        // Once by the child, once by the process that became the same program.
+        eventually("both took over", || {
+            proxy.logged("Took over from the proxy before").len() == 2 * round
+        });
+        eventually("the child has ended, and is forgotten", || {
+            let children = format!("/proc/{process}/task/{process}/children");
+            std::fs::read_to_string(children).unwrap().is_empty()
+        });
+        assert_eq!(proxy.pid(), process);
+        proxy.deploy("web", &origin.address, &[]);
+    }
+    crowd.stop.store(true, Ordering::Relaxed);
+    member.join().unwrap();
+    assert!(crowd.failed.lock().unwrap().is_empty());
+    assert_eq!(proxy.terminate(), 0);
+    assert!(!proxy.socket().exists());
+    assert_eq!(proxy.stderr(), "");
+}
+
+#[test]
+fn an_upgrade_that_fails_leaves_the_server_as_it_was() {
+    let mut proxy = Proxy::start();
+    let origin = Origin::named("one");
+    proxy.deploy("web", &origin.address, &[]);
+    let ask = |program: &str| {
+        let mut stream = BufReader::new(UnixStream::connect(proxy.socket()).unwrap());
+        let message = format!(
+            "{{\"version\":1,\"command\":\"upgrade\",\"args\":{{\"program\":{program:?}}}}}\n"
+        );
+        stream.get_mut().write_all(message.as_bytes()).unwrap();
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        line
+    };
+    for (program, reason) in [
+        ("/nowhere", "upgrade: no such file or directory"),
+        (
+            "/bin/false",
+            "upgrade: the new proxy could not take over; see the log",
+        ),
+    ] {
+        let line = ask(program);
+        assert!(line.contains(reason), "{line}");
+        assert_eq!(get(proxy.http, "a", "/").text(), "one");
+    }
+    proxy.run(&["upgrade"]).quiet();
+    assert_eq!(get(proxy.http, "a", "/").text(), "one");
+    eventually("both took over", || {
+        proxy.logged("Took over from the proxy before").len() == 2
+    });
+    assert_eq!(proxy.terminate(), 0);
 }

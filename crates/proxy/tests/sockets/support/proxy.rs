@@ -77,6 +77,11 @@ impl Proxy {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
+        let stderr = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("stderr"))
+            .unwrap();
         let started = self.logged("Server started").len();
         let child = self
             .command()
@@ -89,6 +94,7 @@ impl Proxy {
             ])
             .args(more)
             .stdout(log)
+            .stderr(stderr)
             .spawn()
             .unwrap();
         self.child = Some(child);
@@ -183,6 +189,11 @@ impl Proxy {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
+    /// What servers wrote to standard error: nothing, unless one panics.
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+
     /// Log lines with this message.
     pub(crate) fn logged(&self, message: &str) -> Vec<serde_json::Value> {
         self.log()
@@ -231,7 +242,12 @@ impl Drop for Proxy {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            let _ = writeln!(std::io::stderr(), "--- log of the proxy\n{}", self.log());
+            let _ = writeln!(
+                std::io::stderr(),
+                "--- log of the proxy\n{}{}",
+                self.log(),
+                self.stderr()
+            );
         }
     }
 }
