@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use instant_acme::{
     Account, AccountBuilder, Error, ExternalAccountKey, Key, NewAccount, NewOrder, Order,
@@ -40,6 +42,18 @@ pub struct ExternalAccount {
     pub key_id: String,
     /// The key, decoded.
     pub hmac_key: Zeroizing<Vec<u8>>,
+}
+
+impl ExternalAccount {
+    /// With the key as authorities give it: in base64url, padded or not. `None` if it is something else.
+    #[must_use]
+    pub fn from_text(key_id: &str, hmac_key: &str) -> Option<Self> {
+        let key = hmac_key.trim().trim_end_matches('=');
+        Some(Self {
+            key_id: key_id.to_owned(),
+            hmac_key: URL_SAFE_NO_PAD.decode(key).ok()?.into(),
+        })
+    }
 }
 
 /// The account, once it is needed.

@@ -151,6 +151,12 @@ impl Manager {
         self.shared.changed();
     }
 
+    /// Orders, renews and asks nothing more; what is under way ends, and what is there is served on. For a proxy whose place another
+    /// one has taken, on the same cache.
+    pub fn retire(&self) {
+        self.driver.abort();
+    }
+
     /// What is being served. Usable as a server's certificate resolver as it is.
     #[must_use]
     pub fn resolver(&self) -> &Arc<Resolver> {

@@ -68,6 +68,11 @@ pub enum UsageError {
         "if any flags in the group [tls-certificate-path tls-private-key-path] are set they must all be set; missing [{0}]"
     )]
     CertificatePair(&'static str),
+    /// One directory for certificates, not two.
+    #[error(
+        "if any flags in the group [tls-staging tls-acme-directory] are set none of the others can be; [tls-acme-directory tls-staging] were all set"
+    )]
+    TwoDirectories,
     /// At least one of these flags.
     #[error("at least one of the flags in the group [{0}] is required")]
     OneOf(&'static str),

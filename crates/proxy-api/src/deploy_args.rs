@@ -27,6 +27,7 @@ pub struct DeployArgs {
     pub tls: Option<bool>,
     pub tls_on_demand_url: Option<String>,
     pub tls_staging: Option<bool>,
+    pub tls_acme_directory: Option<String>,
     pub tls_certificate_path: Option<String>,
     pub tls_private_key_path: Option<String>,
     pub tls_acme_cache_path: Option<String>,
@@ -95,6 +96,12 @@ pub(crate) const FLAGS: &[Spec] = &[
         Kind::Bool,
         "false",
         "Order certificates from the staging directory",
+    ),
+    flag(
+        "tls-acme-directory",
+        Kind::Text,
+        "",
+        "Order certificates from the authority with this directory URL",
     ),
     flag(
         "tls-certificate-path",
@@ -281,6 +288,7 @@ impl DeployArgs {
             tls: parsed.bool("tls"),
             tls_on_demand_url: parsed.text("tls-on-demand-url"),
             tls_staging: parsed.bool("tls-staging"),
+            tls_acme_directory: parsed.text("tls-acme-directory"),
             tls_certificate_path: parsed.text("tls-certificate-path"),
             tls_private_key_path: parsed.text("tls-private-key-path"),
             tls_acme_cache_path: parsed.text("tls-acme-cache-path"),
@@ -327,6 +335,9 @@ impl DeployArgs {
         if !parsed.given("target") {
             return Err(UsageError::MissingFlag("target"));
         }
+        if args.tls_staging == Some(true) && args.tls_acme_directory.is_some() {
+            return Err(UsageError::TwoDirectories);
+        }
         match (&args.tls_certificate_path, &args.tls_private_key_path) {
             (Some(_), None) => Err(UsageError::CertificatePair("tls-private-key-path")),
             (None, Some(_)) => Err(UsageError::CertificatePair("tls-certificate-path")),
@@ -365,7 +376,7 @@ impl DeployArgs {
             acme_directory: if staging {
                 STAGING_DIRECTORY.to_owned()
             } else {
-                String::new()
+                text(&self.tls_acme_directory)
             },
             acme_cache_path: self
                 .tls_acme_cache_path
@@ -516,6 +527,11 @@ mod tests {
             .unwrap()
             .to_request("");
         assert_eq!(request.options.acme_directory, STAGING_DIRECTORY);
+        let own = "--tls-acme-directory=https://ca.example.com/dir";
+        let request = read(&["s", "--target=web", own]).unwrap().to_request("");
+        assert_eq!(request.options.acme_directory, "https://ca.example.com/dir");
+        let both = read(&["s", "--target=web", "--tls-staging", own]);
+        assert_eq!(both.unwrap_err(), UsageError::TwoDirectories);
     }
 
     /// parity: proxy 138
@@ -552,26 +568,31 @@ mod tests {
     /// parity: proxy 138
     #[test]
     fn every_flag_round_trips() {
-        let mut argv: Vec<OsString> = vec!["s".into()];
-        for spec in FLAGS {
-            let value = match (spec.name, spec.kind) {
-                ("canonical-host" | "host", _) => "a.com",
-                ("tls-on-demand-url", _) => continue,
-                (_, Kind::Bool) => "true",
-                (_, Kind::Int) => "7",
-                (_, Kind::Duration) => "7s",
-                _ => "web",
-            };
-            argv.push(format!("--{}={value}", spec.name).into());
+        for left_out in ["tls-staging", "tls-acme-directory"] {
+            let mut argv: Vec<OsString> = vec!["s".into()];
+            for spec in FLAGS {
+                let value = match (spec.name, spec.kind) {
+                    ("canonical-host" | "host", _) => "a.com",
+                    ("tls-on-demand-url", _) => continue,
+                    // One of the two at a time.
+                    (name, _) if name == left_out => continue,
+                    ("tls-acme-directory", _) => "https://ca.example.com/dir",
+                    (_, Kind::Bool) => "true",
+                    (_, Kind::Int) => "7",
+                    (_, Kind::Duration) => "7s",
+                    _ => "web",
+                };
+                argv.push(format!("--{}={value}", spec.name).into());
+            }
+            argv.push("--path-prefix=/".into());
+            let args = DeployArgs::parse(&argv).unwrap();
+            let mut again: Vec<OsString> = vec!["s".into()];
+            again.extend(args.render().into_iter().map(|flag| match flag.value {
+                Some(value) => OsString::from(format!("{}={value}", flag.flag)),
+                None => flag.flag.into(),
+            }));
+            assert_eq!(again.len(), argv.len());
+            assert_eq!(DeployArgs::parse(&again).unwrap(), args);
         }
-        argv.push("--path-prefix=/".into());
-        let args = DeployArgs::parse(&argv).unwrap();
-        let mut again: Vec<OsString> = vec!["s".into()];
-        again.extend(args.render().into_iter().map(|flag| match flag.value {
-            Some(value) => OsString::from(format!("{}={value}", flag.flag)),
-            None => flag.flag.into(),
-        }));
-        assert_eq!(again.len(), argv.len());
-        assert_eq!(DeployArgs::parse(&again).unwrap(), args);
     }
 }

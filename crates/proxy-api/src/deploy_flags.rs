@@ -65,6 +65,7 @@ impl DeployArgs {
         flags.list("--read-target", &self.read_targets);
         flags.text("--tls-on-demand-url", self.tls_on_demand_url.as_deref());
         flags.bool("--tls-staging", self.tls_staging);
+        flags.text("--tls-acme-directory", self.tls_acme_directory.as_deref());
         flags.text("--tls-acme-cache-path", self.tls_acme_cache_path.as_deref());
         flags.text("--canonical-host", self.canonical_host.as_deref());
         flags.bool("--force", self.force);

@@ -16,6 +16,7 @@
     )
 )]
 
+mod acme_env;
 mod command;
 mod control;
 mod csv;
@@ -36,6 +37,7 @@ mod state;
 mod target_address;
 mod validate;
 
+pub use acme_env::AcmeEnv;
 pub use command::{Command, UsageError};
 pub use control::{
     CONTROL_VERSION, ControlReply, ControlRequest, DeployRequest, RolloutDeployRequest,

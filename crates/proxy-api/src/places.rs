@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::acme_env::AcmeEnv;
 use crate::literal::{parse_bool, parse_int};
 
 /// The part of the environment the proxy looks at, gathered once at the edge.
@@ -25,6 +26,8 @@ pub struct ProxyEnv {
     pub https_port: Option<i64>,
     /// Default of `--metrics-port`.
     pub metrics_port: Option<i64>,
+    /// How certificates are ordered.
+    pub acme: AcmeEnv,
 }
 
 impl ProxyEnv {
@@ -54,6 +57,7 @@ impl ProxyEnv {
             http_port: int("HTTP_PORT"),
             https_port: int("HTTPS_PORT"),
             metrics_port: int("METRICS_PORT"),
+            acme: AcmeEnv::from_text(text),
         }
     }
 

@@ -27,6 +27,9 @@ pub enum InvalidOptions {
     /// A URL without a host.
     #[error("missing host in tls-on-demand-url")]
     OnDemandHost,
+    /// An account's key signs what is sent to an authority: never in the clear.
+    #[error("tls-acme-directory must be an https URL")]
+    AcmeDirectory,
     /// `--tls` needs names to serve.
     #[error("host must be set when using TLS")]
     TlsWithoutHost,
@@ -58,6 +61,13 @@ impl ServiceOptions {
         }
         if self.tls_enabled && !self.serves_root() {
             return Err(InvalidOptions::TlsOffRoot);
+        }
+        let directory = self.acme_directory.as_str();
+        let https = directory.strip_prefix("https://");
+        if !directory.is_empty()
+            && https.is_none_or(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            return Err(InvalidOptions::AcmeDirectory);
         }
         let first_named = self.hosts.first().is_some_and(|host| !host.is_empty());
         if !self.canonical_host.is_empty()
@@ -163,6 +173,26 @@ mod tests {
             "canonical-host 'b.com' must be present in the hosts list: [a.com]"
         );
         assert_eq!(check(|o| o.canonical_host = "b.com".into()), "");
+    }
+
+    #[test]
+    fn an_authority_is_spoken_to_by_https() {
+        for (url, message) in [
+            (
+                "http://ca.example.com/dir",
+                "tls-acme-directory must be an https URL",
+            ),
+            ("https:///dir", "tls-acme-directory must be an https URL"),
+            ("ca.example.com", "tls-acme-directory must be an https URL"),
+            ("https://ca.example.com/dir", ""),
+        ] {
+            let found = check(|o| {
+                o.tls_enabled = true;
+                o.hosts = vec!["a.com".into()];
+                o.acme_directory = url.into();
+            });
+            assert_eq!(found, message, "{url}");
+        }
     }
 
     /// parity: proxy 9

@@ -4,18 +4,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::client::{Arrival, Client};
 use crate::connection::serve;
 use crate::core::Core;
+use crate::handshake::shake_hands;
 use crate::http2;
-
-/// A TLS handshake must be done within this.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+use crate::tls::Tls;
 
 /// Accepts plain connections for ever.
 pub(crate) async fn accept_http(core: Rc<Core>, listener: TcpListener) {
@@ -35,7 +31,7 @@ pub(crate) async fn accept_http(core: Rc<Core>, listener: TcpListener) {
 }
 
 /// Accepts TLS connections for ever.
-pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: TlsAcceptor) {
+pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: Tls) {
     let port = core.plane.https_port;
     loop {
         let Some((stream, peer)) = accept(&listener).await else {
@@ -45,15 +41,14 @@ pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: Tls
         let core = Rc::clone(&core);
         let tls = tls.clone();
         tokio::task::spawn_local(async move {
-            let handshake =
-                tokio::time::timeout(HANDSHAKE_TIME, handshake(&core, stream, peer, tls));
-            if let Ok(Some(stream)) = handshake.await {
-                let client = Rc::new(Client::new(peer, port, true));
-                if stream.get_ref().1.alpn_protocol() == Some(http2::ALPN) {
-                    Box::pin(http2::serve(core, stream, client)).await;
-                } else {
-                    serve(core, stream, client).await;
-                }
+            let Some(stream) = Box::pin(shake_hands(&core, stream, peer, &tls)).await else {
+                return;
+            };
+            let client = Rc::new(Client::new(peer, port, true));
+            if stream.get_ref().1.alpn_protocol() == Some(http2::ALPN) {
+                Box::pin(http2::serve(core, stream, client)).await;
+            } else {
+                serve(core, stream, client).await;
             }
             drop(arrival);
         });
@@ -74,30 +69,6 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
             ) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            None
-        }
-    }
-}
-
-async fn handshake(
-    core: &Core,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    tls: TlsAcceptor,
-) -> Option<TlsStream<TcpStream>> {
-    let mut first = [0_u8; 1];
-    if stream.peek(&mut first).await.ok()? == 1 && first.iter().all(u8::is_ascii_uppercase) {
-        let answer =
-            b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-        let _ = stream.write_all(answer).await;
-        let _ = stream.shutdown().await;
-        return None;
-    }
-    match tls.accept(stream).await {
-        Ok(stream) => Some(stream),
-        Err(error) => {
-            let message = format!("http: TLS handshake error from {peer}: {error}");
-            core.plane.log.info(&message, &[]);
             None
         }
     }

@@ -1,43 +1,24 @@
-//! Where a service's certificate comes from. Automatic certificates will plug in here; until then a service
-//! that needs one is refused at deploy, and one restored from state fails its handshakes.
+//! Where a service's certificate comes from: nowhere, from files that are read again when they change, or from a certificate
+//! authority.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use dhow_certs::{CustomCertificate, CustomCertificateError, WATCH_INTERVAL};
 use dhow_proxy_api::ServiceOptions;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+
+use crate::log::LogSender;
 
 /// The source of a service's certificate.
 #[derive(Clone, Debug)]
 pub(crate) enum CertSource {
     /// The service has no TLS of its own.
     None,
-    /// Files given at deploy, loaded once.
-    Custom(Arc<CertifiedKey>),
-    /// To be ordered from a certificate authority.
+    /// Files given at deploy.
+    Custom(Arc<CustomCertificate>),
+    /// Ordered from a certificate authority, see [`crate::certificates`].
     Automatic,
-}
-
-/// A certificate that cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CertError {
-    /// A file is missing or holds no PEM of the kind expected.
-    #[error("`{path}`: {reason}")]
-    Pem {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// Chain and key do not go together.
-    #[error(transparent)]
-    Pair(#[from] rustls::Error),
-    /// No certificates were in the file.
-    #[error("`{0}` holds no certificate")]
-    Empty(String),
 }
 
 impl CertSource {
@@ -47,29 +28,39 @@ impl CertSource {
     /// A custom certificate that cannot be served.
     pub(crate) fn load(
         options: &ServiceOptions,
-        provider: &CryptoProvider,
-    ) -> Result<Self, CertError> {
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, CustomCertificateError> {
         if !options.tls_enabled || !options.serves_root() {
             return Ok(Self::None);
         }
         if !options.has_custom_certificate() {
             return Ok(Self::Automatic);
         }
-        let chain_path = Path::new(&options.tls_certificate_path);
-        let key_path = Path::new(&options.tls_private_key_path);
-        let pem = |path: &Path, error: rustls::pki_types::pem::Error| CertError::Pem {
-            path: path.display().to_string(),
-            reason: error.to_string(),
+        let certificate = CustomCertificate::load(
+            Path::new(&options.tls_certificate_path),
+            Path::new(&options.tls_private_key_path),
+            Arc::clone(provider),
+        )?;
+        Ok(Self::Custom(Arc::new(certificate)))
+    }
+
+    /// Serves new files when there are any, for as long as the service has this certificate.
+    pub(crate) fn keep_fresh(&self, service: &Arc<str>, log: &LogSender) {
+        let Self::Custom(certificate) = self else {
+            return;
         };
-        let chain = CertificateDer::pem_file_iter(chain_path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| pem(chain_path, error))?;
-        if chain.is_empty() {
-            return Err(CertError::Empty(options.tls_certificate_path.clone()));
-        }
-        let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| pem(key_path, error))?;
-        Ok(Self::Custom(Arc::new(CertifiedKey::from_der(
-            chain, key, provider,
-        )?)))
+        let (service, log) = (Arc::clone(service), log.clone());
+        tokio::spawn(
+            certificate.watch(WATCH_INTERVAL, move |outcome| match outcome {
+                Ok(()) => log.info("Reloaded TLS certificate", &[("service", &service)]),
+                Err(error) => {
+                    let error = error.to_string();
+                    log.error(
+                        "Error reloading TLS certificate",
+                        &[("service", &service), ("error", &error)],
+                    );
+                }
+            }),
+        );
     }
 }

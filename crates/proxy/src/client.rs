@@ -25,6 +25,8 @@ pub(crate) struct Client {
     pub(crate) peer_port: u16,
     /// The port configured for the listener.
     pub(crate) listener_port: u16,
+    /// The service that is meant, whatever the host: a request of the proxy's own.
+    pub(crate) inquires: Option<Arc<str>>,
     /// The connection is encrypted.
     pub(crate) tls: bool,
     /// What the connection is doing.
@@ -39,6 +41,7 @@ impl Client {
             peer_ip: peer.ip().to_canonical().to_string(),
             peer_port: peer.port(),
             listener_port,
+            inquires: None,
             tls,
             phase: Arc::default(),
             handle: OnceCell::new(),

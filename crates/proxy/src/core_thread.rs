@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 use crate::acceptor::{accept_http, accept_https};
 use crate::core::Core;
+use crate::inquiry::{self, Inquiry};
 use crate::plane::{Order, Plane};
+use crate::tls::Tls;
 
 /// How long a core lets its clients go on once it accepts no more.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,8 @@ pub(crate) struct Sockets {
     pub(crate) http: Vec<TcpListener>,
     /// HTTPS.
     pub(crate) https: Vec<TcpListener>,
+    /// Requests of the proxy's own; one core takes them.
+    pub(crate) inquiries: Option<UnboundedReceiver<Inquiry>>,
 }
 
 /// Starts core number `index`.
@@ -64,7 +67,7 @@ pub(crate) fn start(
     index: usize,
     plane: Arc<Plane>,
     sockets: Sockets,
-    tls: TlsAcceptor,
+    tls: Tls,
 ) -> io::Result<CoreThread> {
     let (orders, receiver) = unbounded_channel();
     let thread = std::thread::Builder::new()
@@ -77,7 +80,7 @@ fn run(
     index: usize,
     plane: Arc<Plane>,
     sockets: Sockets,
-    tls: TlsAcceptor,
+    tls: Tls,
     orders: UnboundedReceiver<Order>,
 ) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,11 +99,14 @@ fn run(
 async fn serve(
     core: &Rc<Core>,
     sockets: Sockets,
-    tls: TlsAcceptor,
+    tls: Tls,
     mut orders: UnboundedReceiver<Order>,
 ) -> io::Result<bool> {
     let ticker = Rc::clone(core);
     tokio::task::spawn_local(async move { ticker.tick().await });
+    if let Some(inquiries) = sockets.inquiries {
+        tokio::task::spawn_local(inquiry::answer(Rc::clone(core), inquiries));
+    }
     let mut accepting = Vec::new();
     for http in sockets.http {
         let http = tokio::net::TcpListener::from_std(http)?;

@@ -12,6 +12,7 @@ use crate::cert_source::CertSource;
 use crate::drain::retire;
 use crate::health::Probes;
 use crate::log::Level;
+use crate::on_demand::question;
 use crate::operations::{OperationError, Operations};
 use crate::pages::ErrorPages;
 use crate::pause::Gate;
@@ -121,7 +122,14 @@ impl Operations {
             pages: Arc::new(pages),
             certificate,
         };
+        let name = Arc::clone(&service.name);
+        let automatic = matches!(service.certificate, CertSource::Automatic);
+        // What the cache has is at hand before clients ask for it, and what nobody needs goes after.
+        self.certify(&service, true);
         let old = registry.install(service, probes);
+        if !automatic {
+            self.forget_certificates(&name);
+        }
         registry.save();
         Ok(old)
     }
@@ -134,13 +142,28 @@ impl Operations {
                 .error("Error loading TLS certificate", &[("error", &reason)]);
             OperationError::Certificate(reason)
         })?;
-        if !matches!(source, CertSource::Automatic) {
-            return Ok(source);
-        }
-        if options.hosts.iter().any(|host| host.contains('*')) {
+        let wildcard = options.hosts.iter().any(|host| host.contains('*'));
+        if matches!(source, CertSource::Automatic) && wildcard {
             return Err(OperationError::Wildcard);
         }
-        Err(OperationError::Unavailable("automatic TLS"))
+        Ok(source)
+    }
+
+    /// Has the certificates of a service that comes into force ordered, renewed, or read again when they change.
+    pub(crate) fn certify(&self, service: &Service, deployed: bool) {
+        let plane = &self.plane;
+        service.certificate.keep_fresh(&service.name, &plane.log);
+        if let Some(certificates) = &plane.certificates {
+            let question = question(service, plane, certificates.fetcher());
+            certificates.cover(service, question, deployed);
+        }
+    }
+
+    /// A service needs no automatic certificates any more.
+    pub(crate) fn forget_certificates(&self, service: &str) {
+        if let Some(certificates) = &self.plane.certificates {
+            certificates.forget(service);
+        }
     }
 
     fn pages(&self, request: &DeployRequest) -> Result<ErrorPages, OperationError> {

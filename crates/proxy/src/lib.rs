@@ -7,8 +7,10 @@
 //!   log buffer; they share nothing that is written per request, except counters read by a drain.
 //! - One control thread owns all services (`operations`, `deploy`, `registry`). It swaps the routing table
 //!   (`plane`, `router`) and waits; cores look at the table for every request.
-//! - A request's way is `acceptor` → `connection` → `pipeline` → `forward` → `upstream`; its answer's is `body`. `exchange`
+//! - A request's way is `acceptor` (over TLS `handshake`) → `connection` → `pipeline` → `forward` → `upstream`; its answer's is `body`. `exchange`
 //!   accompanies it and writes the access log.
+//! - Certificates from authorities are the business of one manager (`certificates`), which `deploy`, `restore` and `operations`
+//!   tell what services need; `handshake` and `acme_challenge` ask it.
 //! - hyper parses what clients send; what targets send is read by `upstream`, which says why.
 
 #![cfg_attr(
@@ -25,13 +27,16 @@
 
 mod acceptor;
 mod access_log;
+mod acme_challenge;
 mod admission;
 mod affinity;
 mod answer;
+mod authority;
 mod balance;
 mod body;
 mod buffer;
 mod cert_source;
+mod certificates;
 mod client;
 mod clock;
 mod connection;
@@ -51,8 +56,10 @@ mod forward;
 pub mod fuzzing;
 mod gather;
 mod gunzip;
+mod handshake;
 mod health;
 mod http2;
+mod inquiry;
 mod lane;
 mod listener;
 mod log;
@@ -60,6 +67,7 @@ mod metrics;
 mod metrics_server;
 #[cfg(test)]
 mod noise;
+mod on_demand;
 mod operations;
 mod pages;
 mod pause;

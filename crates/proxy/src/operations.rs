@@ -80,9 +80,6 @@ pub(crate) enum OperationError {
     /// Certificates for wildcard names cannot be ordered.
     #[error("automatic TLS does not support wildcards")]
     Wildcard,
-    /// Something this build does not have.
-    #[error("{0} is not available in this build")]
-    Unavailable(&'static str),
     /// The client speaks another version.
     #[error("control message of version {0}, this server speaks {CONTROL_VERSION}")]
     Version(u32),
@@ -153,6 +150,7 @@ impl Operations {
             registry.save();
             removed
         };
+        self.forget_certificates(name);
         let service = removed.ok_or(OperationError::ServiceNotFound)?;
         // Requests in flight finish undisturbed, however long they take.
         let cores = self.cores.clone();

@@ -11,6 +11,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
+use crate::acme_challenge;
 use crate::admission::refuse;
 use crate::affinity;
 use crate::answer::{Answer, fail, moved, switch};
@@ -217,10 +218,21 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
     for _ in 0..100 {
         let mirror = exchange.core.mirror();
         let host = host_without_port(exchange.host_text());
-        let hit = mirror
-            .table
-            .find(host, exchange.parts.uri.path())
-            .ok_or(Failure::NotFound)?;
+        let path = exchange.parts.uri.path();
+        let hit = match &exchange.client.inquires {
+            Some(service) => mirror.table.named(service),
+            None => mirror.table.find(host, path),
+        };
+        if let Some(certificates) = &exchange.core.plane.certificates {
+            let local = hit.and_then(|hit| mirror.services.get(hit.service));
+            let service = local.map(|local| &*local.service);
+            if let Some(answer) =
+                acme_challenge::answer(certificates, exchange.host_text(), path, service)
+            {
+                return Ok(Admitted::Answered(answer));
+            }
+        }
+        let hit = hit.ok_or(Failure::NotFound)?;
         let local = mirror.services.get(hit.service).ok_or(Failure::NotFound)?;
         let service = &local.service;
         let stripped = if service.options.strip_prefix {
@@ -240,7 +252,9 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
             .uri
             .path_and_query()
             .map_or("/", |path| path.as_str());
-        if let Some(location) = redirect::location(&service.options, host, tls, whole) {
+        if exchange.client.inquires.is_none()
+            && let Some(location) = redirect::location(&service.options, host, tls, whole)
+        {
             return Ok(Admitted::Answered(moved(&exchange.parts.method, &location)));
         }
         if !service.gate.is_open() {

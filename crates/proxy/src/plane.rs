@@ -2,12 +2,14 @@
 //! the control thread alone replaces the table.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::certificates::Certificates;
+use crate::inquiry::Inquiries;
 use crate::log::LogSender;
 use crate::metrics::Metrics;
 use crate::router::Table;
@@ -21,6 +23,10 @@ pub(crate) struct Plane {
     pub(crate) log: LogSender,
     /// Where requests are counted; nowhere unless a metrics port was asked for.
     pub(crate) metrics: Option<Arc<Metrics>>,
+    /// Automatic certificates; none in a server that is not running.
+    pub(crate) certificates: Option<Certificates>,
+    /// The way of requests of the proxy's own, once cores serve.
+    pub(crate) inquiries: OnceLock<Inquiries>,
     /// Number of cores that serve.
     pub(crate) cores: usize,
     /// The port configured for HTTP.
@@ -60,6 +66,8 @@ impl Plane {
             version: AtomicU64::new(1),
             log,
             metrics: None,
+            certificates: None,
+            inquiries: OnceLock::new(),
             cores,
             http_port: ports.0,
             https_port: ports.1,

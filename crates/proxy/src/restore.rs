@@ -98,12 +98,6 @@ impl Operations {
                 );
                 CertSource::None
             });
-        if matches!(certificate, CertSource::Automatic) {
-            log.warn(
-                "Automatic TLS is not available in this build",
-                &[("service", &state.name)],
-            );
-        }
         let pages_path = &state.options.error_page_path;
         let pages = match ErrorPages::load(Path::new(pages_path)) {
             _ if pages_path.is_empty() => ErrorPages::default(),
@@ -138,6 +132,7 @@ impl Operations {
             pages: Arc::new(pages),
             certificate,
         };
+        self.certify(&service, false);
         let mut registry = self.registry.borrow_mut();
         let name = Arc::clone(&service.name);
         registry.install(service, probes);

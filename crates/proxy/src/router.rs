@@ -81,6 +81,18 @@ impl Table {
         })
     }
 
+    /// The service called `name`, as if it had matched on its root.
+    pub(crate) fn named(&self, name: &str) -> Option<Hit<'_>> {
+        let service = self
+            .services
+            .iter()
+            .position(|service| &*service.name == name)?;
+        Some(Hit {
+            service,
+            prefix: "/",
+        })
+    }
+
     /// The service that serves `/` on `host`.
     pub(crate) fn find_root(&self, host: &str) -> Option<&Arc<Service>> {
         self.services.get(self.find(host, "/")?.service)

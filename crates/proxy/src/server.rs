@@ -10,8 +10,10 @@ use std::sync::Arc;
 use dhow_proxy_api::{Places, ProxyEnv, RunArgs};
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 
+use crate::certificates::Certificates;
 use crate::control::{ControlSocket, Wish};
 use crate::core_thread::{self, CoreThread, Sockets};
 use crate::listener::{ListenError, adopt, is_on, listen_alone, port, share_out};
@@ -24,7 +26,7 @@ use crate::registry::Registry;
 use crate::state_file::{StateFile, data_dir};
 use crate::succession::{Predecessor, follow, see_off};
 use crate::takeover::{self, Estate, TakeoverError};
-use crate::tls;
+use crate::tls::{self, Tls};
 use crate::upgrade_in_place::{Invocation, Upgrade, refuse};
 
 /// More cores than this gain nothing and cost memory.
@@ -105,9 +107,7 @@ async fn serve(
     let metrics_port = port(args.metrics_port)?;
     let mut plane = Plane::new(log.clone(), count, ports, env.tmp.clone());
     plane.metrics = (metrics_port != 0).then(|| Arc::new(Metrics::new(count)));
-    let plane = Arc::new(plane);
     let provider = tls::provider();
-    let acceptor = tls::acceptor(Arc::clone(&plane), Arc::clone(&provider))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -121,6 +121,12 @@ async fn serve(
     let places = Places {
         data_dir: data_dir(env),
     };
+    let cache = places.certificates();
+    let certificates = Certificates::start(&env.acme, cache, &provider, log.clone())?;
+    plane.certificates = Some(certificates);
+    let plane = Arc::new(plane);
+    let tls = Tls::new(&plane, &provider)?;
+
     let mut operations = Operations {
         registry: Registry::new(Arc::clone(&plane), StateFile::new(places.state_file())).into(),
         plane: Arc::clone(&plane),
@@ -145,13 +151,20 @@ async fn serve(
         line.ready()?;
     }
     let mut threads: Vec<CoreThread> = Vec::new();
+    let (inquiries, receiver) = unbounded_channel();
+    let _ = plane.inquiries.set(inquiries);
+    let mut receiver = Some(receiver);
     for (index, (http, https)) in http.into_iter().zip(https).enumerate() {
-        let sockets = Sockets { http, https };
+        let sockets = Sockets {
+            http,
+            https,
+            inquiries: receiver.take(),
+        };
         threads.push(core_thread::start(
             index,
             Arc::clone(&plane),
             sockets,
-            acceptor.clone(),
+            tls.clone(),
         )?);
     }
     operations.cores = Cores {
@@ -190,6 +203,9 @@ async fn serve(
         upgrade = successor.upgrade;
         operations.registry.borrow_mut().hand_over();
         socket.hand_over();
+        if let Some(certificates) = &plane.certificates {
+            certificates.manager().retire();
+        }
         log.info("Handed over to a new proxy", &[]);
         cores.order(Order::Leave);
         tokio::task::spawn_local(follow(successor.stream, operations));

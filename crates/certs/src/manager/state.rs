@@ -99,12 +99,14 @@ impl State {
         })
     }
 
-    /// Hosts that clients asked for, when there is no service any more that takes any host.
+    /// Hosts that clients asked for, when there is no service any more that takes any host, or it has another authority now.
     pub(super) fn orphans(&self) -> Vec<HostName> {
-        match self.on_demand() {
-            Some(_) => Vec::new(),
-            None => self.demanded.iter().cloned().collect(),
-        }
+        let authority = self.on_demand().map(|(authority, _)| authority);
+        self.demanded
+            .iter()
+            .filter(|host| authority.is_none() || self.schedule.authority_of(host) != authority)
+            .cloned()
+            .collect()
     }
 
     /// The cache in which others may have put an answer for `host`.

@@ -313,6 +313,35 @@ async fn renewed_in_time_and_served_without_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn item_d19_renewal_starts_with_the_server_and_not_with_a_client() {
+    let mut world = World::new();
+    world.cover(&["a.example.com"]);
+    assert!(world.manager.prepare("a.example.com", PATIENCE).await);
+    tokio::time::sleep(SECOND * 86_400 * 50).await;
+    world.restart();
+    let restored = Coverage {
+        deployed: false,
+        ..world.coverage(&["a.example.com"])
+    };
+    world.manager.cover("app", restored);
+    assert_eq!(world.orders(), 1);
+    // Nobody comes, and a third of the lifetime before its end the next one is there.
+    tokio::time::sleep(SECOND * 86_400 * 11).await;
+    assert_eq!(world.orders(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_manager_serves_on_and_orders_nothing() {
+    let world = World::new();
+    world.cover(&["a.example.com"]);
+    assert!(world.manager.prepare("a.example.com", PATIENCE).await);
+    world.manager.retire();
+    tokio::time::sleep(SECOND * 86_400 * 70).await;
+    assert!(world.serves("a.example.com"));
+    assert_eq!(world.orders(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redeploy_lets_hosts_go_and_another_service_keeps_them() {
     let world = World::new();
     world.cover(&["a.example.com", "b.example.com"]);
@@ -350,7 +379,25 @@ async fn on_demand_asks_once_then_orders() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_demand_denials_are_remembered_and_floods_cut_off() {
+async fn on_demand_certificates_of_another_authority_are_not_served_on() {
+    let world = World::new();
+    world.cover_on_demand(&["a.example.com"]);
+    assert!(world.manager.prepare("a.example.com", PATIENCE).await);
+    // Tried out with one authority, then meant seriously with another.
+    let ask: Ask = Arc::new(|_| Box::pin(async { Ok(()) }));
+    let coverage = Coverage {
+        ask: Some(ask),
+        directory_url: "https://ca.example.com/dir".to_owned(),
+        ..world.coverage(&[])
+    };
+    world.manager.cover("any", coverage);
+    assert!(!world.serves("a.example.com"));
+    assert!(world.manager.prepare("a.example.com", PATIENCE).await);
+    assert_eq!(world.orders(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn item_d13_on_demand_denials_are_remembered_and_floods_cut_off() {
     let world = Arc::new(World::new());
     let questions = world.cover_on_demand(&[]);
     for _ in 0..5 {

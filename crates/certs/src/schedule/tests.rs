@@ -163,7 +163,7 @@ fn a_certificate_from_the_cache_is_not_ordered_again() {
 }
 
 #[test]
-fn redeploys_keep_one_plan() {
+fn item_d19_redeploys_keep_one_plan() {
     let mut world = World::new();
     world.cover("a.example.com", Demand::Deployed);
     world.run_until(HOUR);

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -15,10 +14,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+/// For the authority's own HTTPS: made for `localhost` and these tests.
+const CERTIFICATE: &str = include_str!("localhost.cert.pem");
+const KEY: &str = include_str!("localhost.key.pem");
+const ROOT: &str = include_str!("localhost.root.pem");
+
 pub(crate) const KEY_ID: &str = "kid-1";
 pub(crate) const HMAC_KEY: &[u8] = b"thirty-two bytes, known to both.";
 /// [`HMAC_KEY`] in base64url.
-const HMAC_KEY_TEXT: &str = "dGhpcnR5LXR3byBieXRlcywga25vd24gdG8gYm90aC4";
+pub(crate) const HMAC_KEY_TEXT: &str = "dGhpcnR5LXR3byBieXRlcywga25vd24gdG8gYm90aC4";
 
 /// What the authority asks of new accounts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +37,6 @@ pub(crate) struct Pebble {
     folder: tempfile::TempDir,
     port: u16,
     management: u16,
-    trust: RootCertStore,
 }
 
 impl Pebble {
@@ -41,9 +44,9 @@ impl Pebble {
     pub(crate) async fn start(http_port: u16, tls_port: u16, wanted: Wanted) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [port, management, dns, dns_management] = free_ports();
-        let (chain, key, root) = own_certificate();
-        fs::write(folder.path().join("chain.pem"), chain).unwrap();
-        fs::write(folder.path().join("key.pem"), key).unwrap();
+        fs::write(folder.path().join("chain.pem"), CERTIFICATE).unwrap();
+        fs::write(folder.path().join("key.pem"), KEY).unwrap();
+        fs::write(folder.path().join("root.pem"), ROOT).unwrap();
         let external = wanted == Wanted::ExternalAccount;
         let path = |name: &str| folder.path().join(name).display().to_string();
         let config = format!(
@@ -61,8 +64,6 @@ impl Pebble {
             path("key.pem"),
         );
         fs::write(folder.path().join("config.json"), config).unwrap();
-        let mut trust = RootCertStore::empty();
-        trust.add(root).unwrap();
 
         let names = spawn(
             "pebble-challtestsrv",
@@ -91,7 +92,6 @@ impl Pebble {
             folder,
             port,
             management,
-            trust,
         };
         for wanted in [port, management, dns_management] {
             pebble.wait_for(wanted).await;
@@ -105,7 +105,15 @@ impl Pebble {
 
     /// Whom to trust to reach the authority.
     pub(crate) fn trust(&self) -> RootCertStore {
-        self.trust.clone()
+        let mut trust = RootCertStore::empty();
+        let root = CertificateDer::from_pem_file(self.root_file()).unwrap();
+        trust.add(root).unwrap();
+        trust
+    }
+
+    /// The file with that.
+    pub(crate) fn root_file(&self) -> PathBuf {
+        self.folder.path().join("root.pem")
     }
 
     /// Whom to trust to check its certificates: made anew at every start.
@@ -160,7 +168,7 @@ impl Pebble {
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(self.trust.clone())
+            .with_root_certificates(self.trust())
             .with_no_client_auth();
         let stream = TcpStream::connect(("127.0.0.1", self.management))
             .await
@@ -235,20 +243,6 @@ fn free_ports<const N: usize>() -> [u16; N] {
     .take(N)
     .collect();
     std::array::from_fn(|index| held[index].0.local_addr().unwrap().port())
-}
-
-/// Chain, key and root for the authority's own HTTPS.
-fn own_certificate() -> (String, String, CertificateDer<'static>) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    (leaf.pem(), key.serialize_pem(), issuer.der().clone())
 }
 
 fn quoted(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! The proxy as a process, over real sockets: what operators, targets and clients see of it.
 
+mod acme;
 mod buffering;
 mod content;
 mod deploying;

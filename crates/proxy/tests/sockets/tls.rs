@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
@@ -12,11 +13,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::support::{Answer, Link, Origin, Proxy, get, reply, send};
+use crate::support::{
+    Answer, Link, Origin, Proxy, eventually, eventually_within, get, reply, send,
+};
 
 /// Self-signed for `a.com`, made for these tests.
 const CERTIFICATE: &str = include_str!("a.com.cert.pem");
 const KEY: &str = include_str!("a.com.key.pem");
+/// The next one.
+const NEXT_CERTIFICATE: &str = include_str!("a.com.next.cert.pem");
+const NEXT_KEY: &str = include_str!("a.com.next.key.pem");
 
 /// Writes certificate and key below the proxy's folder and gives the flags that name them.
 fn certificate(proxy: &Proxy) -> [String; 2] {
@@ -78,9 +84,9 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-fn client_config() -> ClientConfig {
+pub(crate) fn client_config() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -94,8 +100,17 @@ fn client_config() -> ClientConfig {
 fn dial(port: u16, name: Option<&'static str>) -> std::io::Result<Tls> {
     let mut config = client_config();
     config.enable_sni = name.is_some();
-    let server = ServerName::try_from(name.unwrap_or("unnamed")).unwrap();
-    let connection = ClientConnection::new(Arc::new(config), server).unwrap();
+    shake_hands(port, name.unwrap_or("unnamed"), Arc::new(config))
+}
+
+/// A handshake as `config` wants it.
+pub(crate) fn shake_hands(
+    port: u16,
+    name: &'static str,
+    config: Arc<ClientConfig>,
+) -> std::io::Result<Tls> {
+    let server = ServerName::try_from(name).unwrap();
+    let connection = ClientConnection::new(config, server).unwrap();
     let mut stream = StreamOwned::new(connection, TcpStream::connect(("127.0.0.1", port)).unwrap());
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock)?;
@@ -170,15 +185,22 @@ fn forwarding_headers_are_not_trusted_with_tls_unless_asked() {
     assert_eq!(origin.seen()[0].all("X-Forwarded-Proto"), ["http"]);
 }
 
-/// parity: proxy 58, 62, 64
+/// parity: proxy 58, 64
 #[test]
-fn names_nobody_serves_fail_and_plain_services_refuse() {
+fn item_62_names_nobody_serves_get_an_alert_and_plain_services_refuse() {
     let proxy = Proxy::start();
     let origin = Origin::named("web");
     deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
     proxy.deploy("plain", &origin.address, &["--host=p.com"]);
-    assert!(dial(proxy.https, Some("b.com")).is_err());
-    assert!(dial(proxy.https, Some("p.com")).is_err());
+    for (place, name) in ["b.com", "p.com"].into_iter().enumerate() {
+        let error = dial(proxy.https, Some(name)).unwrap_err();
+        assert!(error.to_string().contains("InternalError"), "{error}");
+        let lines = || {
+            let log = proxy.log();
+            log.matches("unknown server name").count()
+        };
+        eventually("it is logged", || lines() == place + 1);
+    }
     assert_eq!(
         get_tls(proxy.https, Some("a.com"), "p.com", "/").status,
         503
@@ -336,5 +358,223 @@ fn http2_takes_many_requests_at_once() {
     assert_eq!(
         (line["proto"].as_str(), line["host"].as_str()),
         (Some("HTTP/2.0"), Some("a.com"))
+    );
+}
+
+#[test]
+fn item_63_old_versions_and_foreign_protocols_are_refused() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
+    for (protocols, agreed) in [
+        (&["h2", "http/1.1"][..], Some("h2")),
+        (&["http/1.1", "h2"], Some("h2")),
+        (&["http/1.1"], Some("http/1.1")),
+        (&[], None),
+    ] {
+        let mut config = client_config();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        let stream = shake_hands(proxy.https, "a.com", Arc::new(config)).unwrap();
+        assert_eq!(stream.conn.alpn_protocol(), agreed.map(str::as_bytes));
+    }
+    let mut config = client_config();
+    config.alpn_protocols = vec![b"spdy/3".to_vec()];
+    let error = shake_hands(proxy.https, "a.com", Arc::new(config)).unwrap_err();
+    assert!(
+        error.to_string().contains("NoApplicationProtocol"),
+        "{error}"
+    );
+
+    // Hellos of TLS 1.1 and 1.2, else the same: a name, curves and signatures.
+    let hello = |version: u8| {
+        let extensions = [
+            &[0, 0, 0, 10, 0, 8, 0, 0, 5][..],
+            b"a.com",
+            &[0, 10, 0, 4, 0, 2, 0, 23],
+            &[0, 13, 0, 6, 0, 4, 4, 3, 2, 3],
+            &[0, 11, 0, 2, 1, 0],
+            &[0, 23, 0, 0],
+        ]
+        .concat();
+        let mut body = vec![3, version];
+        body.extend([7; 32]);
+        body.extend([0, 0, 4, 0xc0, 0x2b, 0xc0, 0x09, 1, 0]);
+        body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+        body.extend(extensions);
+        let length = u8::try_from(body.len()).unwrap();
+        let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+        record.extend(body);
+        record
+    };
+    let answered = |version| {
+        let mut stream = TcpStream::connect(("127.0.0.1", proxy.https)).unwrap();
+        stream.write_all(&hello(version)).unwrap();
+        let mut start = [0; 7];
+        stream.read_exact(&mut start).unwrap();
+        (start[0], start[6])
+    };
+    let (handshake, alert, protocol_version) = (22, 21, 70);
+    assert_eq!(answered(3).0, handshake);
+    for old in [1, 2] {
+        assert_eq!(answered(old), (alert, protocol_version));
+    }
+}
+
+#[test]
+fn item_d16_connections_are_resumed_without_early_data() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
+    let mut config = client_config();
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    for expected in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
+        let server = ServerName::try_from("a.com").unwrap();
+        let mut fresh = ClientConnection::new(Arc::clone(&config), server).unwrap();
+        assert!(fresh.early_data().is_none());
+        let stream = shake_hands(proxy.https, "a.com", Arc::clone(&config)).unwrap();
+        assert_eq!(stream.conn.handshake_kind(), Some(expected));
+        // Tickets come with the first answer.
+        let mut link = Link::over(stream);
+        link.write("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+        assert_eq!(link.read().text(), "web");
+    }
+}
+
+#[test]
+fn item_65_challenges_are_answered_before_the_redirect() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    let target = &origin.address;
+    let automatic = ["--tls", "--host=auto.example.com", "--host=localhost"];
+    proxy.deploy("auto", target, &automatic);
+    proxy.deploy("plain", target, &["--host=plain.example.com"]);
+    deploy(&proxy, "own", target, &["--host=a.com"]);
+    let ask = |host| {
+        let answer = get(proxy.http, host, "/.well-known/acme-challenge/token");
+        (answer.status, answer.text())
+    };
+    let unknown = "acme/autocert: certificate cache miss\n".to_owned();
+    assert_eq!(ask("auto.example.com"), (404, unknown.clone()));
+    assert_eq!(ask("auto.example.com:80"), (404, unknown.clone()));
+    assert_eq!(
+        ask("localhost"),
+        (
+            403,
+            "acme/autocert: host \"localhost\" not configured in HostWhitelist\n".to_owned()
+        )
+    );
+    assert_eq!(
+        get(proxy.http, "auto.example.com", "/.well-known/x").status,
+        301
+    );
+    // Not the proxy's business.
+    assert_eq!(ask("plain.example.com"), (200, "web".to_owned()));
+    assert_eq!(ask("a.com").0, 301);
+    for state in ["pause", "stop"] {
+        proxy.run(&[state, "auto"]).quiet();
+        assert_eq!(ask("auto.example.com"), (404, unknown.clone()));
+    }
+    let line = proxy.request_logged("/.well-known/acme-challenge/token");
+    assert_eq!(line["service"], "");
+}
+
+#[test]
+fn item_12_the_server_checks_what_a_client_let_through() {
+    use dhow_proxy_api::{
+        CONTROL_VERSION, ControlReply, ControlRequest, DeployRequest, GoDuration, ServiceOptions,
+        SocketMessage, TargetOptions,
+    };
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    let ask = |edit: &dyn Fn(&mut ServiceOptions)| {
+        let mut options = ServiceOptions::default();
+        edit(&mut options);
+        let message = SocketMessage {
+            version: CONTROL_VERSION,
+            request: ControlRequest::Deploy(Box::new(DeployRequest {
+                service: "web".to_owned(),
+                targets: vec![origin.address.clone()],
+                read_targets: Vec::new(),
+                options,
+                target_options: TargetOptions::default(),
+                deploy_timeout: GoDuration::from_secs(5),
+                drain_timeout: GoDuration::from_secs(5),
+                force: true,
+            })),
+        };
+        let mut stream = std::os::unix::net::UnixStream::connect(proxy.socket()).unwrap();
+        let line = serde_json::to_string(&message).unwrap() + "\n";
+        stream.write_all(line.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        match serde_json::from_str(&answer).unwrap() {
+            ControlReply::Failed { message, .. } => message,
+            other => panic!("{other:?}"),
+        }
+    };
+    let invalid = |message: &str| format!("service options invalid: {message}");
+    assert_eq!(
+        ask(&|options| options.tls_enabled = true),
+        invalid("host must be set when using TLS")
+    );
+    assert_eq!(
+        ask(&|options| options.tls_on_demand_url = "/allowed".to_owned()),
+        invalid("TLS must be enabled to use a TLS on-demand URL")
+    );
+    assert_eq!(
+        ask(&|options| {
+            options.tls_enabled = true;
+            options.hosts = vec!["a.com".to_owned()];
+            options.acme_directory = "http://ca.example.com/dir".to_owned();
+        }),
+        invalid("tls-acme-directory must be an https URL")
+    );
+    assert!(!proxy.state_file().exists());
+    assert_eq!(get(proxy.http, "a.com", "/").status, 404);
+}
+
+#[test]
+fn new_certificate_files_are_served_without_a_deploy() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
+    let shown = || {
+        let stream = dial(proxy.https, Some("a.com")).unwrap();
+        stream.conn.peer_certificates().unwrap()[0].to_vec()
+    };
+    let first = shown();
+    let next = CertificateDer::from_pem_slice(NEXT_CERTIFICATE.as_bytes()).unwrap();
+    // One after the other, as somebody copies them: in between they do not go together.
+    std::fs::write(proxy.path("cert.pem"), NEXT_CERTIFICATE).unwrap();
+    std::fs::write(proxy.path("key.pem"), NEXT_KEY).unwrap();
+    eventually_within(
+        std::time::Duration::from_secs(60),
+        "the new certificate is served",
+        || shown() != first,
+    );
+    assert_eq!(shown(), next.to_vec());
+    assert_eq!(proxy.logged("Reloaded TLS certificate").len(), 1);
+}
+
+#[test]
+fn a_request_that_comes_with_the_end_of_the_handshake_is_answered() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    deploy(&proxy, "web", &origin.address, &["--host=a.com"]);
+    let server = ServerName::try_from("a.com").unwrap();
+    let mut session = ClientConnection::new(Arc::new(client_config()), server).unwrap();
+    // Kept until the handshake allows it, then sent in one piece with its last message.
+    session
+        .writer()
+        .write_all(b"GET / HTTP/1.1\r\nHost: a.com\r\n\r\n")
+        .unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", proxy.https)).unwrap();
+    assert_eq!(
+        Link::over(StreamOwned::new(session, stream)).read().text(),
+        "web"
     );
 }

@@ -11,8 +11,13 @@ pub(crate) use proxy::{Proxy, free_port};
 use std::time::{Duration, Instant};
 
 /// Waits until `done` says so; fails after a minute, which only a fault or a very busy machine needs.
-pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+pub(crate) fn eventually(what: &str, done: impl FnMut() -> bool) {
+    eventually_within(Duration::from_secs(60), what, done);
+}
+
+/// Waits until `done` says so; fails after `time`.
+pub(crate) fn eventually_within(time: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     while !done() {
         assert!(Instant::now() < deadline, "never happened: {what}");
         std::thread::sleep(Duration::from_millis(10));

@@ -41,6 +41,8 @@ impl Outcome {
 pub(crate) struct Proxy {
     pub(crate) http: u16,
     pub(crate) https: u16,
+    /// More of the environment, `KAMAL_PROXY_` left out.
+    pub(crate) env: Vec<(&'static str, String)>,
     folder: TempDir,
     child: Option<Child>,
 }
@@ -61,6 +63,7 @@ impl Proxy {
         Self {
             http: free_port(),
             https: free_port(),
+            env: Vec::new(),
             folder,
             child: None,
         }
@@ -230,7 +233,12 @@ impl Proxy {
             .env_clear()
             .env("HOME", self.path("home"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
-            .env("TMPDIR", self.path("tmp"));
+            .env("TMPDIR", self.path("tmp"))
+            // Nobody listens there: no test turns to a public authority.
+            .env("KAMAL_PROXY_ACME_DIRECTORY", "https://127.0.0.1:1/dir");
+        for (key, value) in &self.env {
+            command.env(format!("KAMAL_PROXY_{key}"), value);
+        }
         command
     }
 }
