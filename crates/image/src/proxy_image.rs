@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(files.len(), 3);
     }
 
-    /// Checklist of the proxy: user, command, ports, title, and no entry point.
+    /// User, command, ports, title, and no entry point. parity: proxy 139
     #[test]
     fn the_configuration_is_what_kamal_relies_on() {
         let archive = proxy_image(&program(AARCH64), "aarch64", NAME, LABEL).unwrap();

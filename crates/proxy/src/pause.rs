@@ -1,6 +1,6 @@
 //! A service's gate: open, holding requests back (pause), or turning them away (stop). It outlives deploys.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dhow_proxy_api::{GoDuration, PauseState};
@@ -16,6 +16,20 @@ const STOPPED: u8 = 2;
 pub(crate) struct Gate {
     code: AtomicU8,
     state: watch::Sender<PauseState>,
+    /// Requests being held.
+    held: AtomicUsize,
+}
+
+/// Most requests that a pause holds; each keeps a connection open. Those beyond are told that nobody is there.
+const MOST_HELD: usize = 10_000;
+
+/// A request being held, until it is dropped: because it may go on, or because its client has left.
+struct Held<'g>(&'g Gate);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What became of a request at the gate.
@@ -25,6 +39,8 @@ pub(crate) enum Passage {
     Open,
     /// It was held for longer than the pause allows.
     Expired,
+    /// As many are held as may be.
+    Full,
     /// The service is stopped; this is what it says.
     Stopped(String),
 }
@@ -36,6 +52,7 @@ impl Gate {
         Self {
             code: AtomicU8::new(code),
             state: watch::Sender::new(state),
+            held: AtomicUsize::new(0),
         }
     }
 
@@ -81,6 +98,11 @@ impl Gate {
 
     /// Waits until the gate lets a request that came at `arrival` through, or does not.
     pub(crate) async fn pass(&self, arrival: Instant) -> Passage {
+        let before = self.held.fetch_add(1, Ordering::Relaxed);
+        let _held = Held(self);
+        if before >= MOST_HELD && self.code.load(Ordering::SeqCst) == PAUSED {
+            return Passage::Full;
+        }
         let mut watch = self.state.subscribe();
         // A pause changed later counts for requests that come later.
         let mut deadline = None;
@@ -168,6 +190,35 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         gate.pause(GoDuration::from_secs(60));
         assert_eq!(held.await.unwrap(), (Passage::Expired, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn item_d18_so_many_are_held_and_no_more_and_who_leaves_makes_room() {
+        let gate = Arc::new(Gate::new(PauseState::default()));
+        gate.pause(GoDuration::from_secs(30));
+        let mut held: Vec<_> = (0..MOST_HELD)
+            .map(|_| Box::pin(gate.pass(Instant::now())))
+            .collect();
+        for request in &mut held {
+            assert!(futures_now(request).is_none());
+        }
+        assert_eq!(gate.pass(Instant::now()).await, Passage::Full);
+        held.pop();
+        let mut late = Box::pin(gate.pass(Instant::now()));
+        assert!(futures_now(&mut late).is_none());
+        assert_eq!(gate.pass(Instant::now()).await, Passage::Full);
+        gate.resume();
+        assert_eq!(late.await, Passage::Open);
+        assert_eq!(gate.pass(Instant::now()).await, Passage::Open);
+    }
+
+    /// What a future has come to, asked once.
+    fn futures_now<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut cx) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
     }
 
     /// parity: proxy 101

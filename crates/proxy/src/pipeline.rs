@@ -266,6 +266,7 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
             match Box::pin(gate.pass(arrival)).await {
                 Passage::Open => continue,
                 Passage::Expired => return Err(Failure::PauseExpired),
+                Passage::Full => return Err(Failure::NoTarget),
                 Passage::Stopped(message) => return Err(Failure::Stopped(message)),
             }
         }

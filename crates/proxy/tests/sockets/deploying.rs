@@ -426,3 +426,50 @@ fn canonical_hosts_redirect() {
     );
     assert_eq!(get(proxy.http, "a.com", "/").text(), "web");
 }
+
+/// The command line would not let these through.
+#[test]
+fn item_12_the_server_refuses_bad_options_that_a_client_let_through() {
+    use std::io::{BufRead as _, Write as _};
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    proxy.deploy("web", &origin.address, &[]);
+    let before = proxy.state();
+    let mut options = before[0]["options"].clone();
+    let ask = |options: &serde_json::Value| {
+        let stream = std::os::unix::net::UnixStream::connect(proxy.socket()).unwrap();
+        let mut stream = std::io::BufReader::new(stream);
+        let message = serde_json::json!({
+            "version": 1,
+            "command": "deploy",
+            "args": {
+                "service": "web",
+                "targets": [origin.address],
+                "read_targets": [],
+                "options": options,
+                "target_options": before[0]["target_options"],
+                "deploy_timeout": 5_000_000_000_i64,
+                "drain_timeout": 5_000_000_000_i64,
+                "force": false,
+            },
+        });
+        writeln!(stream.get_mut(), "{message}").unwrap();
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        line
+    };
+    assert_eq!(ask(&options), "{\"reply\":\"done\"}\n");
+    options["tls_enabled"] = true.into();
+    let refused = ask(&options);
+    assert!(refused.contains("service options invalid: "), "{refused}");
+    options["hosts"] = serde_json::json!(["a.com"]);
+    options["path_prefixes"] = serde_json::json!(["/sub"]);
+    let refused = ask(&options);
+    assert!(refused.contains("service options invalid: "), "{refused}");
+    options["tls_enabled"] = false.into();
+    options["canonical_host"] = "b.com".into();
+    let refused = ask(&options);
+    assert!(refused.contains("service options invalid: "), "{refused}");
+    assert_eq!(proxy.state(), before);
+    assert_eq!(get(proxy.http, "a", "/").text(), "web");
+}

@@ -369,3 +369,32 @@ fn an_answer_before_the_end_of_the_request_is_passed_on() {
     let answer = link.read();
     assert_eq!((answer.status, answer.text().as_str()), (403, "no"));
 }
+
+#[test]
+fn items_d1_and_d2_hints_before_an_answer_leave_no_trace_in_it() {
+    const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </hint>\r\nSet-Cookie: hint=1\r\n\r\n";
+    let proxy = Proxy::start();
+    let origin = Origin::start(|_, stream| {
+        let answer = "HTTP/1.1 404 Nope\r\nContent-Length: 4\r\nX-Own: 1\r\n\r\nnope";
+        write!(stream, "{HINTS}{HINTS}{answer}").is_ok()
+    });
+    let readers = format!("--read-target={}", origin.address);
+    for more in [&[][..], &["--buffer-responses"]] {
+        let mut args = vec![&*readers];
+        args.extend(more);
+        proxy.deploy("web", &origin.address, &args);
+        // A write, which is marked by a cookie.
+        let answer = request(proxy.http, "POST", "a", "/", &[], b"body");
+        assert_eq!((answer.status, answer.text().as_str()), (404, "nope"));
+        assert!(answer.line.contains(" 404 "), "{}", answer.line);
+        let all = |name: &str| {
+            let headers = answer.headers.iter().filter(|(key, _)| key == name);
+            headers.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(all("X-Own"), ["1"]);
+        assert!(all("Link").is_empty(), "{:?}", answer.headers);
+        let cookies = all("Set-Cookie");
+        assert_eq!(cookies.len(), 1, "{cookies:?}");
+        assert!(cookies[0].starts_with("kamal-writer="), "{cookies:?}");
+    }
+}

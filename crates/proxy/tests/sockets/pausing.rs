@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Origin, Proxy, eventually, get, reply, request};
+use crate::support::{Link, Origin, Proxy, eventually, get, reply, request};
 
 /// parity: proxy 34, 82, 101, 103
 #[test]
@@ -114,4 +114,28 @@ fn stopping_cuts_what_outlasts_the_drain() {
     eventually("it is in flight", || origin.seen().len() == 1);
     proxy.run(&["stop", "web", "--drain-timeout=300ms"]).quiet();
     assert_eq!(slow.join().unwrap().status, 504);
+}
+
+#[test]
+fn item_d18_a_held_request_ends_with_its_client() {
+    let proxy = Proxy::start();
+    let origin = Origin::named("web");
+    proxy.deploy("web", &origin.address, &[]);
+    proxy.run(&["pause", "web"]).quiet();
+    let mut link = Link::open(proxy.http);
+    link.write("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut staying = Link::open(proxy.http);
+    staying.write("GET /staying HTTP/1.1\r\nHost: a\r\n\r\n");
+    drop(link);
+    // Long before the pause is over, and nobody but the client has done anything.
+    assert_eq!(proxy.request_logged("/held")["status"], 499);
+    assert!(
+        proxy
+            .logged("Request")
+            .iter()
+            .all(|line| line["path"] != "/staying")
+    );
+    proxy.run(&["resume", "web"]).quiet();
+    assert_eq!(staying.read().text(), "web");
+    assert_eq!(origin.seen().len(), 1);
 }
