@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
@@ -88,6 +88,29 @@ impl Fetcher {
         Ok(Self {
             tls: TlsConnector::from(Arc::new(config)),
         })
+    }
+
+    /// Posts JSON and gives the status of the answer, whose body does not count. `time` is for all of it.
+    ///
+    /// # Errors
+    /// Whatever keeps an answer from coming.
+    pub async fn post_json(
+        &self,
+        url: Uri,
+        body: String,
+        time: Duration,
+    ) -> Result<StatusCode, FetchError> {
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        let limits = FetchLimits {
+            time,
+            body: 4096,
+            whole: false,
+        };
+        Ok(self.fetch(request, limits).await?.status())
     }
 
     pub(crate) async fn fetch<B>(

@@ -6,12 +6,17 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// Variables and what they became; none for those that were removed.
+pub(crate) type Changes = Vec<(String, Option<String>)>;
+
 /// What the process was started with.
+#[derive(Clone)]
 pub(crate) struct Edge {
     /// Arguments with the program's name first; those that are not UTF-8 with replacement characters.
     pub(crate) args: Vec<String>,
     raw_args: Vec<OsString>,
     env: HashMap<String, String>,
+    changes: Changes,
     /// The working directory.
     pub(crate) cwd: PathBuf,
     /// The home directory.
@@ -40,6 +45,7 @@ impl Edge {
                 .collect(),
             raw_args,
             env,
+            changes: Changes::new(),
             cwd,
             home,
             started: Instant::now(),
@@ -56,6 +62,24 @@ impl Edge {
     /// The whole environment.
     pub(crate) fn environment(&self) -> &HashMap<String, String> {
         &self.env
+    }
+
+    /// The same with variables set or removed: what a deploy file's templates did to the environment holds for everything after it.
+    pub(crate) fn with_changes(&self, changes: Changes) -> Self {
+        let mut changed = self.clone();
+        for (name, value) in &changes {
+            match value {
+                Some(value) => changed.env.insert(name.clone(), value.clone()),
+                None => changed.env.remove(name),
+            };
+        }
+        changed.changes = changes;
+        changed
+    }
+
+    /// How the environment differs from that of the process, which programs inherit.
+    pub(crate) fn changes(&self) -> &[(String, Option<String>)] {
+        &self.changes
     }
 
     /// Whether the program was started under this name.

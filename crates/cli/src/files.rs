@@ -6,11 +6,11 @@ use dhow_config::{Failure, Inputs, Loaded, Raw, not_found, overlay_path};
 use dhow_text::source::{Source, Sources};
 
 use crate::args::Global;
-use crate::edge::Edge;
+use crate::edge::{Changes, Edge};
 use crate::world::Machine;
 
-/// Reads, merges and checks the deploy file that the command line names.
-pub(crate) fn load(edge: &Edge, global: &Global) -> Result<Loaded, Box<Failure>> {
+/// Reads, merges and checks the deploy file that the command line names. Tells also what its templates did to the environment.
+pub(crate) fn load(edge: &Edge, global: &Global) -> Result<(Loaded, Changes), Box<Failure>> {
     with_inputs(
         edge,
         &global.config_file,
@@ -26,7 +26,8 @@ pub(crate) fn raw(
     config_file: &str,
     destination: Option<&str>,
 ) -> Result<Raw, Box<Failure>> {
-    with_inputs(edge, config_file, destination, false, Raw::read)
+    let read = with_inputs(edge, config_file, destination, false, Raw::read);
+    read.map(|(raw, _)| raw)
 }
 
 fn with_inputs<T>(
@@ -35,7 +36,7 @@ fn with_inputs<T>(
     destination: Option<&str>,
     verbose: bool,
     then: impl FnOnce(&Inputs<'_>) -> Result<T, Box<Failure>>,
-) -> Result<T, Box<Failure>> {
+) -> Result<(T, Changes), Box<Failure>> {
     let base = read(edge, config_file)?;
     let overlay = match destination {
         Some(destination) => Some(read(edge, &overlay_path(config_file, destination))?),
@@ -54,7 +55,7 @@ fn with_inputs<T>(
             let _ = writeln!(std::io::stderr(), "NOTE: {notice}");
         }
     }
-    result
+    Ok((result?, machine.changes()))
 }
 
 fn read(edge: &Edge, name: &str) -> Result<Source, Box<Failure>> {

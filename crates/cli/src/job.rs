@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dhow_commands::audit::AuditContext;
 use dhow_commands::hook::Hook;
-use dhow_config::{Config, Credential, Loaded, Registry, Role, Ssl};
+use dhow_config::{Accessory, Config, Credential, Loaded, Registry, Role, Ssl};
 use dhow_plan::{Context, Facts, Filter, HostFacts, Plan, Random, Stage, Targets, Track, facts};
 use dhow_run::{Executor, Failed, Failure, Fleet, Level, Local, Sink};
 use dhow_text::redact::{REDACTED, Secret};
@@ -45,7 +45,7 @@ pub(crate) struct Needs {
     pub(crate) containers: bool,
     /// `builder.secrets`.
     pub(crate) build: bool,
-    /// The environment of accessories.
+    /// The environment of accessories, and their own registries.
     pub(crate) accessories: bool,
 }
 
@@ -91,8 +91,13 @@ pub(crate) fn targets<'c>(config: &'c Config, global: &Global) -> Result<Targets
     dhow_plan::select(config, &filter).map_err(|error| failed::select(&error))
 }
 
-/// The names of the secrets that a command on these targets needs.
-pub(crate) fn secret_names(targets: &Targets<'_>, needs: Needs) -> Vec<String> {
+/// The names of the secrets that a command on these targets needs. `accessory` is the one that it names, or `all`; none if it is not
+/// about accessories alone.
+pub(crate) fn secret_names(
+    targets: &Targets<'_>,
+    needs: Needs,
+    accessory: Option<&str>,
+) -> Vec<String> {
     let config = targets.config();
     let mut names: Vec<String> = Vec::new();
     let mut add = |name: &str| {
@@ -100,7 +105,14 @@ pub(crate) fn secret_names(targets: &Targets<'_>, needs: Needs) -> Vec<String> {
             names.push(name.to_owned());
         }
     };
-    if needs.registry {
+    let accessories: Vec<&Accessory> = config
+        .accessories
+        .iter()
+        .filter(|found| accessory.is_none_or(|name| name == "all" || name == found.name))
+        .collect();
+    // An accessory with a registry of its own does not ask the app's.
+    let own_registries = accessory.is_some() && accessories.iter().all(|a| a.registry.is_some());
+    if needs.registry && !own_registries {
         registry_names(&config.registry).for_each(&mut add);
     }
     if needs.containers {
@@ -119,11 +131,9 @@ pub(crate) fn secret_names(targets: &Targets<'_>, needs: Needs) -> Vec<String> {
         }
     }
     if needs.accessories {
-        for accessory in &config.accessories {
-            accessory
-                .registry
-                .iter()
-                .for_each(|registry| registry_names(registry).for_each(&mut add));
+        for accessory in &accessories {
+            let registries = accessory.registry.iter().filter(|_| needs.registry);
+            registries.for_each(|registry| registry_names(registry).for_each(&mut add));
             accessory.env.secrets.iter().for_each(|s| add(&s.secret));
         }
     }
@@ -171,6 +181,7 @@ impl<'j> Job<'j> {
             cwd: parts.edge.cwd.clone(),
             hooks: PathBuf::from(&config.hooks_path),
             skip_hooks: parts.global.skip_hooks || parts.global.dry_run,
+            env: parts.edge.changes().to_vec(),
             secrets: parts.all_secrets,
         };
         Self {

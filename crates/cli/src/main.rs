@@ -13,6 +13,7 @@ mod files;
 mod git;
 mod job;
 mod lock;
+mod loggers;
 mod output;
 mod prompt;
 mod proxy_binary;

@@ -1,5 +1,6 @@
 //! The reporter at work: takes events until the last one, and redraws in between.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use dhow_report::{Colour, Format, Options, Reporter, TerminalInfo, Verbosity};
@@ -9,7 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::args::Global;
+use crate::commands::complain;
 use crate::edge::Edge;
+use crate::loggers::Loggers;
 
 /// A reporter that runs beside the command.
 pub(crate) struct Output {
@@ -32,7 +35,13 @@ enum Turn {
 
 /// Starts the reporter that the command line asks for. Beside a command whose bytes go to standard output as they are (`raw`) it
 /// says nothing but errors.
-pub(crate) fn start(edge: &Edge, global: &Global, raw: bool, redactor: Redactor) -> (Output, Sink) {
+pub(crate) fn start(
+    edge: &Edge,
+    global: &Global,
+    raw: bool,
+    redactor: Redactor,
+    loggers: Loggers,
+) -> (Output, Sink) {
     let format = match (global.json, edge.stdout_is_terminal && !raw) {
         (true, _) => Format::Json,
         (false, true) => Format::Human,
@@ -61,6 +70,8 @@ pub(crate) fn start(edge: &Edge, global: &Global, raw: bool, redactor: Redactor)
     let sink = Sink::new(sender, edge.started);
     let shown = Shown {
         reporter,
+        loggers,
+        for_people: format != Format::Json && !raw,
         events,
         turns,
         theirs: false,
@@ -112,6 +123,9 @@ impl Screen {
 /// The reporter with what comes to it.
 struct Shown {
     reporter: Reporter,
+    loggers: Loggers,
+    /// Whether a line may be added to standard output.
+    for_people: bool,
     events: mpsc::UnboundedReceiver<Event>,
     turns: mpsc::UnboundedReceiver<Turn>,
     theirs: bool,
@@ -135,16 +149,31 @@ impl Shown {
                     None => break,
                 },
                 Some(turn) = self.turns.recv() => self.turn(turn),
-                _ = tick.tick(), if !self.theirs => self.tick(),
+                _ = tick.tick() => {
+                    self.loggers.tick();
+                    if !self.theirs {
+                        self.tick();
+                    }
+                }
             }
         }
         // A reader that went away (`| head`) is no reason to fail.
         let _ = self.reporter.finish();
+        let farewell = self.loggers.finish().await;
+        for line in farewell.said {
+            if self.for_people {
+                let _ = writeln!(std::io::stdout(), "{line}");
+            } else {
+                complain(&line);
+            }
+        }
+        farewell.failed.iter().for_each(|line| complain(line));
     }
 
     /// Shows an event; true if it was the last one. Nobody reading any more is no reason to stop: the command goes on.
     fn event(&mut self, event: &Event) -> bool {
         let _ = self.reporter.event(event);
+        self.loggers.event(event);
         matches!(event.kind, EventKind::CommandFinished { .. })
     }
 

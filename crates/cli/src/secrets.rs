@@ -21,26 +21,93 @@ pub(crate) fn files<'e>(
     Secrets::new(secrets_path, destination, RealWorld::new(edge))
 }
 
-/// The secrets with these names, and all pairs (for hooks that get everything). Reads nothing if no name is wanted and `all` is not.
+/// What a command wants of the secrets files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'w> {
+    /// Secrets that have to be there.
+    pub(crate) names: &'w [String],
+    /// `ssh.key_data`: names of secrets, or keys as they are.
+    pub(crate) keys: &'w [String],
+    /// Whether a hook gets everything.
+    pub(crate) all: bool,
+}
+
+/// What the secrets files gave.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The wanted ones, by name.
+    pub(crate) secrets: SecretMap,
+    /// Everything, if anything was read at all.
+    pub(crate) all: Vec<(String, Secret)>,
+    /// Keys to log in with.
+    pub(crate) keys: Vec<Secret>,
+    /// What is odd, for standard error.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Looks secrets up. Reads nothing, and so runs nothing, where nothing is wanted.
 pub(crate) fn look_up(
     edge: &Edge,
     secrets_path: &str,
     destination: Option<&str>,
-    names: &[String],
-    all: bool,
-) -> Result<(SecretMap, Vec<(String, Secret)>), Failed> {
+    wanted: Wanted<'_>,
+) -> Result<Found, Failed> {
     let files = files(edge, secrets_path, destination);
-    let mut found = SecretMap::new();
-    for name in names {
-        found.insert(name.clone(), files.get(name).map_err(|error| told(&error))?);
+    let mut found = Found::default();
+    for name in wanted.names {
+        let value = files.get(name).map_err(|error| told(&error))?;
+        found.secrets.insert(name.clone(), value);
+    }
+    let mut inline = false;
+    for entry in wanted.keys {
+        let key = key(&files, entry).map_err(|error| told(&error))?;
+        inline |= key.is_none();
+        found
+            .keys
+            .push(key.unwrap_or_else(|| Secret::new(entry.as_str())));
+    }
+    if inline {
+        found.warnings.push(INLINE_KEY.to_owned());
     }
     // Everything that the files hold is kept out of sight, not only what this command needs.
-    let pairs = if all || !names.is_empty() {
-        files.to_pairs().map_err(|error| told(&error))?
-    } else {
-        Vec::new()
-    };
-    Ok((found, pairs))
+    let names_a_secret = |entry: &String| !is_key(entry);
+    if wanted.all || !wanted.names.is_empty() || wanted.keys.iter().any(names_a_secret) {
+        found.all = files.to_pairs().map_err(|error| told(&error))?;
+        found
+            .warnings
+            .extend(warnings(&files).map_err(|error| told(&error))?);
+    }
+    Ok(found)
+}
+
+/// What is odd about the files, with places; their lines are never shown.
+pub(crate) fn warnings(files: &Secrets<RealWorld<'_>>) -> Result<Vec<String>, SecretsError> {
+    let (warnings, sources) = files.warnings()?;
+    let shown = warnings
+        .iter()
+        .map(|warning| render(std::slice::from_ref(warning), &sources, false));
+    Ok(shown.collect())
+}
+
+/// What Kamal says of a key that stands in the deploy file itself.
+const INLINE_KEY: &str = "Inline key_data usage is deprecated and will be removed in Kamal 3. Please store your key_data in a secret.";
+
+/// The secret of this name; none if there is none, or a blank one, and the entry is itself the key.
+fn key(files: &Secrets<RealWorld<'_>>, entry: &str) -> Result<Option<Secret>, SecretsError> {
+    if is_key(entry) {
+        return Ok(None);
+    }
+    match files.get(entry) {
+        Ok(key) => Ok(Some(key).filter(|key| !key.reveal().trim().is_empty())),
+        Err(SecretsError::NotFound { .. } | SecretsError::NoFiles { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a text can't be the name of a secret.
+fn is_key(entry: &str) -> bool {
+    let in_names = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    !entry.chars().all(in_names)
 }
 
 /// A failure of the secrets files, with the place; their lines are never shown.
@@ -81,7 +148,14 @@ impl Runner for Programs<'_> {
         } else {
             Stdio::inherit()
         };
-        let output = Command::new(program)
+        let mut command = Command::new(program);
+        for (name, value) in self.0.changes() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let output = command
             .args(arguments)
             .envs(
                 invocation

@@ -1,7 +1,7 @@
 //! This machine, as deploy files and secrets files may ask about it: environment, files, programs, the time.
 //!
-//! Variables that a file sets (`ENV["X"] = …`, `Dotenv.load`) are kept here for the rest of the load; the process environment itself
-//! is never changed.
+//! Variables that a file sets (`ENV["X"] = …`, `Dotenv.load`) are kept here for the rest of the load; [`Machine::changes`] tells of them
+//! afterwards. The process environment itself is never changed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use dhow_text::erb::{self, FileFailure, Moment, World};
 use dhow_text::redact::Secret;
 use dhow_text::shell::direct_argv;
 
-use crate::edge::Edge;
+use crate::edge::{Changes, Edge};
 
 /// The real files and programs behind [`Outside`].
 pub(crate) struct Machine<'e> {
@@ -46,6 +46,19 @@ impl Machine<'_> {
     /// What templates had to say to those who ask for details.
     pub(crate) fn notices(&self) -> Vec<String> {
         self.world.borrow().notices.clone()
+    }
+
+    /// What the load did to the environment, by name.
+    pub(crate) fn changes(&self) -> Changes {
+        let (before, after) = (self.edge.environment(), &self.world.borrow().env);
+        let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+        names.sort();
+        names.dedup();
+        names
+            .into_iter()
+            .filter(|name| before.get(*name) != after.get(*name))
+            .map(|name| (name.clone(), after.get(name).cloned()))
+            .collect()
     }
 }
 

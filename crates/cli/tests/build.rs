@@ -534,7 +534,7 @@ fn a_dry_run_shows_the_build_and_runs_nothing() {
     let world = World::new(", secrets: [TOKEN]");
     let said = world.succeeds(&["build", "push", "--dry-run"]);
     for text in [
-        "docker login r.example.com -u me --password-stdin",
+        "docker login r.example.com -u [REDACTED] --password-stdin",
         " clone ",
         "docker buildx build --output=type=registry",
     ] {

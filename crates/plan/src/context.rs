@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use dhow_commands::audit::{self, AuditContext, Entry};
-use dhow_config::{Config, Credential, Registry, Role};
+use dhow_config::{Config, Credential, HookLevel, Registry, Role};
 use dhow_text::redact::Secret;
 use dhow_text::shell::{Cmd, single_quote};
 
@@ -209,11 +209,15 @@ impl<'c> Context<'c> {
                 env.push(("KAMAL_HOSTS".to_owned(), hosts.join(",")));
             }
             let secrets = matches!(name, "pre-connect" | "pre-deploy" | "post-deploy");
-            let name = name.to_owned();
-            Stage::local(
-                &format!("hook {name}"),
-                vec![LocalStep::Hook { name, env, secrets }],
-            )
+            let level = self.config().hooks_output.level(name);
+            let hook = LocalStep::Hook {
+                name: name.to_owned(),
+                env,
+                secrets,
+                debug: level == Some(HookLevel::Quiet),
+                loud: level == Some(HookLevel::Verbose),
+            };
+            Stage::local(&format!("hook {name}"), vec![hook])
         })
     }
 }

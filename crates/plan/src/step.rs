@@ -120,6 +120,10 @@ pub enum LocalStep {
         env: Vec<(String, String)>,
         /// Whether all secrets are added.
         secrets: bool,
+        /// Whether only `-v` shows that it runs (`hooks_output: quiet`).
+        debug: bool,
+        /// Whether its output is shown without `-v` too (`hooks_output: verbose`).
+        loud: bool,
     },
     /// Runs a program.
     Run {
@@ -127,6 +131,8 @@ pub enum LocalStep {
         title: String,
         /// Program and arguments.
         argv: Vec<String>,
+        /// What is shown in their place, where something in them is not to be seen.
+        shown: Option<String>,
         /// Variables for it; values are not shown.
         env: Vec<(String, Secret)>,
         /// Its standard input, if any.

@@ -123,6 +123,7 @@ fn local_line(step: &LocalStep) -> String {
         LocalStep::Hook { name, .. } => format!("hook {name}, if there is one"),
         LocalStep::Run {
             argv,
+            shown,
             env,
             stdin,
             directory,
@@ -133,7 +134,10 @@ fn local_line(step: &LocalStep) -> String {
             for (name, _) in env {
                 let _ = write!(line, "{name}={REDACTED} ");
             }
-            line.push_str(&argv.join(" "));
+            match shown {
+                Some(shown) => line.push_str(shown),
+                None => line.push_str(&argv.join(" ")),
+            }
             line.push_str(stdin_mark(stdin.is_some()));
             if let Some(directory) = directory {
                 let _ = write!(line, "  # in {directory}");
@@ -221,6 +225,7 @@ fn local_json(step: &LocalStep) -> Value {
         LocalStep::Run {
             title,
             argv,
+            shown,
             env,
             stdin,
             directory,
@@ -228,7 +233,7 @@ fn local_json(step: &LocalStep) -> Value {
             ..
         } => json!({
             "title": title,
-            "run": argv,
+            "run": shown.as_ref().map_or_else(|| json!(argv), |line| json!(["sh", "-c", line])),
             "env": env.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "stdin": stdin.is_some(),
             "directory": directory,

@@ -77,7 +77,7 @@ mod tests {
     use crate::reporter::tests::{TOKEN, deploy, event, redactor};
 
     #[test]
-    fn names_are_kamals() {
+    fn config_item_18_08_names_are_kamals() {
         let time = "2026-01-02T03-04-05";
         assert_eq!(
             log_file_name(time, None, "deploy"),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_is_in_it_and_the_end() {
+    fn config_item_18_08_every_level_is_in_it_and_the_end() {
         let mut file = LogFile::new(redactor());
         let mut text: String = deploy().iter().map(|e| file.event(e)).collect();
         text.push_str(&file.finish());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn success_and_a_cut() {
+    fn config_item_18_08_success_and_a_cut() {
         let finished = event(
             1.24,
             EventKind::CommandFinished {

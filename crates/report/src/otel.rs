@@ -273,7 +273,7 @@ fn attribute(key: &str, value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reporter::tests::{TOKEN, deploy, event, redactor};
+    use crate::reporter::tests::{TOKEN, deploy, event, output, redactor, said, started};
 
     fn otel() -> Otel {
         let resource = OtelResource {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_deploy_as_records() {
+    fn config_item_18_09_a_failed_deploy_as_records() {
         let mut otel = otel();
         for event in deploy() {
             assert_eq!(otel.event(&event), None);
@@ -322,8 +322,88 @@ mod tests {
         }
     }
 
+    /// Every field, once.
     #[test]
-    fn a_hundred_records_are_a_batch() {
+    fn config_item_18_09_the_whole_of_a_request() {
+        let mut otel = otel();
+        let started = EventKind::CommandStarted {
+            command: "deploy".to_owned(),
+            version: None,
+            hosts: Vec::new(),
+        };
+        let ended = EventKind::CommandFinished {
+            ok: true,
+            seconds: 1.26,
+            exit: 0,
+        };
+        let events = [
+            event(0.0, started),
+            said(0.5, Level::Warn, "careful"),
+            said(0.5, Level::Error, "oh"),
+            started_step(),
+            output(0.7, "0000000a", Stream::Stderr, "x"),
+            event(1.0, ended),
+        ];
+        for event in events {
+            assert_eq!(otel.event(&event), None);
+        }
+        let body: Value = serde_json::from_str(&otel.flush().unwrap()).unwrap();
+        let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+        let record = |millis: u64, number: u8, word: &str, body: &str, more: Value| {
+            let time = (1_700_000_000_000_u64 + millis) * 1_000_000;
+            let mut record = json!({
+                "timeUnixNano": time.to_string(),
+                "observedTimeUnixNano": time.to_string(),
+                "severityNumber": number,
+                "severityText": word,
+                "body": {"stringValue": body},
+            });
+            if let (Value::Object(record), Value::Object(more)) = (&mut record, more) {
+                record.extend(more);
+            }
+            record
+        };
+        let run = [
+            text("kamal.command", "deploy"),
+            text("deployment.id", "1b4e28ba"),
+            text("deployment.name", "deploy shop"),
+        ];
+        let mut end = run.to_vec();
+        end.push(text("deployment.status", "succeeded"));
+        end.push(json!({"key": "kamal.runtime", "value": {"doubleValue": 1.3}}));
+        let on_host = text("server.address", "10.0.0.1");
+        assert_eq!(
+            body,
+            json!({"resourceLogs": [{
+                "resource": {"attributes": [
+                    text("service.name", "kamal"),
+                    text("service.version", "2.12.0"),
+                    text("kamal.run_id", "1b4e28ba"),
+                    text("kamal.performer", "ada@example.com"),
+                    text("deployment.environment.name", "staging"),
+                    text("service.namespace", "shop"),
+                ]},
+                "scopeLogs": [{
+                    "scope": {"name": "kamal", "version": "2.12.0"},
+                    "logRecords": [
+                        record(0, 9, "INFO", "start", json!({"eventName": "kamal.start", "attributes": run})),
+                        record(500, 13, "WARN", "careful", json!({})),
+                        record(500, 17, "ERROR", "oh", json!({})),
+                        record(600, 9, "INFO", "[0000000a] Running docker ps on 10.0.0.1", json!({"attributes": [on_host]})),
+                        record(700, 5, "DEBUG", "x", json!({"attributes": [on_host, text("log.iostream", "stderr")]})),
+                        record(1000, 9, "INFO", "complete", json!({"eventName": "kamal.complete", "attributes": end})),
+                    ],
+                }],
+            }]})
+        );
+    }
+
+    fn started_step() -> Event {
+        started(0.6, "0000000a", Some("10.0.0.1"), "looking", "docker ps")
+    }
+
+    #[test]
+    fn config_item_18_09_a_hundred_records_are_a_batch() {
         let mut otel = otel();
         let said = event(
             0.0,

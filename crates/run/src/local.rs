@@ -24,6 +24,9 @@ pub struct Local {
     pub hooks: PathBuf,
     /// Whether hooks run at all (`-H`).
     pub skip_hooks: bool,
+    /// Variables that differ from the process environment, set or removed: the deploy file's templates may change them for everything
+    /// after it.
+    pub env: Vec<(String, Option<String>)>,
     /// All secrets, for hooks that get them; names and values.
     pub secrets: Vec<(String, Secret)>,
 }
@@ -35,6 +38,8 @@ pub struct Program<'a> {
     pub title: &'a str,
     /// Program and arguments.
     pub argv: &'a [String],
+    /// What is shown in their place, where something in them is not to be seen.
+    pub shown: Option<&'a str>,
     /// Variables on top of the process environment; never shown.
     pub env: Vec<(String, Secret)>,
     /// Its standard input.
@@ -74,7 +79,9 @@ impl Local {
 
     /// Runs one program and waits for it.
     pub async fn program(&self, program: &Program<'_>, sink: &Sink) -> Result<Ended, Failure> {
-        let command = shown(program.argv);
+        let command = program
+            .shown
+            .map_or_else(|| as_typed(program.argv), str::to_owned);
         let id = step_id();
         let started = Instant::now();
         sink.emit(EventKind::StepStarted {
@@ -107,12 +114,24 @@ impl Local {
                 tokio::time::sleep(Duration::from_secs(*seconds)).await;
                 Ok(())
             }
-            LocalStep::Hook { name, env, secrets } => {
-                self.run_hook(name, env, *secrets, sink).await
+            LocalStep::Hook {
+                name,
+                env,
+                secrets,
+                debug,
+                loud,
+            } => {
+                let told = if *secrets {
+                    self.secrets.as_slice()
+                } else {
+                    &[]
+                };
+                self.run_hook(name, env, told, (*debug, *loud), sink).await
             }
             LocalStep::Run {
                 title,
                 argv,
+                shown,
                 env,
                 stdin,
                 directory,
@@ -122,6 +141,7 @@ impl Local {
                 let program = Program {
                     title,
                     argv,
+                    shown: shown.as_deref(),
                     env: env.clone(),
                     stdin: stdin.clone(),
                     directory: directory.as_deref(),
@@ -137,7 +157,8 @@ impl Local {
                 if ended.exit == 0 || tolerated {
                     Ok(())
                 } else {
-                    Err(from_step(&shown(argv), ended.exit, &ended.both))
+                    let command = shown.clone().unwrap_or_else(|| as_typed(argv));
+                    Err(from_step(&command, ended.exit, &ended.both))
                 }
             }
         }
@@ -147,17 +168,15 @@ impl Local {
         &self,
         name: &str,
         env: &[(String, String)],
-        secrets: bool,
+        secrets: &[(String, Secret)],
+        (debug, loud): (bool, bool),
         sink: &Sink,
     ) -> Result<(), Failure> {
         if !self.has_hook(name) {
             return Ok(());
         }
         let argv = [self.hook(name).display().to_string()];
-        let mut all: Vec<(String, Secret)> = Vec::new();
-        if secrets {
-            all.extend(self.secrets.iter().cloned());
-        }
+        let mut all = secrets.to_vec();
         all.extend(
             env.iter()
                 .map(|(k, v)| (k.clone(), Secret::new(v.as_str()))),
@@ -167,6 +186,8 @@ impl Local {
             title: &title,
             argv: &argv,
             env: all,
+            debug,
+            loud,
             ..Program::default()
         };
         let failed = |text: &str| {
@@ -196,7 +217,14 @@ impl Local {
         let [name, arguments @ ..] = program.argv else {
             return Err(std::io::ErrorKind::InvalidInput.into());
         };
-        let mut child = tokio::process::Command::new(name)
+        let mut command = tokio::process::Command::new(name);
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let mut child = command
             .args(arguments)
             .envs(program.env.iter().map(|(k, v)| (k, v.reveal())))
             .current_dir(self.cwd.join(program.directory.unwrap_or(".")))
@@ -234,7 +262,7 @@ impl Local {
 }
 
 /// A program as people would type it: a line for the shell is shown without the shell.
-fn shown(argv: &[String]) -> String {
+fn as_typed(argv: &[String]) -> String {
     match argv {
         [sh, dash_c, line] if sh == "sh" && dash_c == "-c" => line.clone(),
         words => words.join(" "),

@@ -369,6 +369,7 @@ fn items_20_and_21_help_in_groups() {
     );
 }
 
+/// parity: config 11.02-11.04
 #[test]
 fn items_23_to_25_aliases_expand() {
     let aliases = Aliases(Some(BTreeMap::from([

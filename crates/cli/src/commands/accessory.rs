@@ -10,6 +10,7 @@ use dhow_plan::verbs::upgrade;
 use dhow_plan::{Plan, Stage};
 use dhow_run::Failed;
 use dhow_text::redact::Secret;
+use dhow_text::shell::ShellValue;
 
 use super::local;
 use crate::args::{Accessory, AccessoryExec, AccessoryLogs};
@@ -306,8 +307,10 @@ fn read(job: &Job<'_>, settings: &Settings, file: &UploadedFile) -> Result<Local
     }
     let mut env: Vec<(String, Secret)> = Vec::new();
     for (name, value) in &settings.env.clear {
-        if let dhow_text::shell::ShellValue::Text(text) = value {
-            env.push((name.clone(), Secret::new(text.as_str())));
+        match value {
+            ShellValue::Text(text) => env.push((name.clone(), Secret::new(text.as_str()))),
+            ShellValue::Bool(flag) => env.push((name.clone(), Secret::new(flag.to_string()))),
+            ShellValue::Null | ShellValue::List(_) => {}
         }
     }
     for reference in &settings.env.secrets {

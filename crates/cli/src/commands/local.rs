@@ -97,7 +97,7 @@ pub(super) fn print(text: &str) {
 }
 
 /// Text for standard error, on lines of its own.
-pub(super) fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text.trim_end_matches('\n'));
 }
 
@@ -152,6 +152,9 @@ fn write_templates(edge: &Edge) -> std::io::Result<String> {
     } else {
         write(&deploy_file, templates::DEPLOY_FILE, 0o644)?;
         said.push_str("Created configuration file in config/deploy.yml\n");
+        said.push_str(
+            "Its first lines say how editors complete and check it, with `dhow schema`\n",
+        );
     }
     let secrets = edge.path(".kamal/secrets");
     if !secrets.exists() {

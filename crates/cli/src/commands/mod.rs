@@ -13,6 +13,8 @@ mod secrets;
 mod server;
 mod upgrade;
 
+pub(crate) use local::complain;
+
 use std::process::ExitCode;
 
 use dhow_config::{Config, Loaded};
@@ -20,11 +22,14 @@ use dhow_run::{EventKind, Failed, Sink};
 use dhow_text::redact::{Redactor, Secret};
 
 use crate::args::{
-    self, Accessory, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Proxy, Server,
+    self, Accessory, AliasQuery, App, ArgsError, Build, Command, Invocation, Parsed, Proxy,
+    Registry, Server,
 };
 use crate::edge::Edge;
 use crate::git::Git;
 use crate::job::{self, Job, Needs, Parts};
+use crate::loggers::{Loggers, Subject};
+use crate::secrets::Wanted;
 use crate::{files, output, secrets as secrets_files};
 
 /// Reads the command line and does what it says.
@@ -41,7 +46,7 @@ pub(crate) fn dispatch(edge: &Edge) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(ArgsError::Usage(text)) => {
-            local::complain(&text);
+            complain(&text);
             return ExitCode::FAILURE;
         }
         Err(ArgsError::Alias(failure)) => return local::show_diagnostics(edge, &failure),
@@ -53,10 +58,11 @@ fn run(edge: &Edge, invocation: &Invocation) -> ExitCode {
     if let Some(code) = local::without_deploy_file(edge, invocation) {
         return code;
     }
-    let loaded = match files::load(edge, &invocation.global) {
+    let (loaded, changes) = match files::load(edge, &invocation.global) {
         Ok(loaded) => loaded,
         Err(failure) => return local::show_diagnostics(edge, &failure),
     };
+    let edge = &edge.with_changes(changes);
     local::show_warnings(edge, &invocation.global, &loaded);
     if let Some(code) = local::with_deploy_file(edge, invocation, &loaded) {
         return code;
@@ -73,7 +79,7 @@ fn run(edge: &Edge, invocation: &Invocation) -> ExitCode {
             code
         }
         Err(error) => {
-            local::complain(&format!("dhow: {error}"));
+            complain(&format!("dhow: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -95,14 +101,26 @@ async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> Exit
         Redactor::new(hidden)
     };
     let raw = is_raw(&invocation.command);
-    let (output, sink) = output::start(edge, global, raw, redactor);
+    let git = Git::new(edge);
+    let loggers = if modifies(&invocation.command) && !global.dry_run {
+        let subject = Subject {
+            config: &loaded.config,
+            command: &invocation.path.join(" "),
+            version: global.version.as_deref().or_else(|| edge.env("VERSION")),
+            redactor: &redactor,
+        };
+        Loggers::start(edge, &git, &subject)
+    } else {
+        Loggers::default()
+    };
+    let (output, sink) = output::start(edge, global, raw, redactor, loggers);
 
     let result = match prepared {
         Ok((targets, secrets, all_secrets, key_data)) => {
             let parts = Parts {
                 edge,
                 global,
-                git: Git::new(edge),
+                git,
                 targets,
                 secrets,
                 all_secrets,
@@ -228,6 +246,38 @@ fn is_raw(command: &Command) -> bool {
     }
 }
 
+/// Whether a command changes something on hosts, so that the deploy file's `output` tells of it.
+fn modifies(command: &Command) -> bool {
+    match command {
+        Command::Setup(_)
+        | Command::Deploy(_)
+        | Command::Redeploy(_)
+        | Command::Rollback(_)
+        | Command::Remove(_)
+        | Command::Upgrade(_)
+        | Command::Prune(_) => true,
+        Command::Accessory(command) => !matches!(
+            command,
+            Accessory::Details(_) | Accessory::Exec(_) | Accessory::Logs(_)
+        ),
+        Command::App(App::StaleContainers(options)) => options.stop,
+        Command::App(command) => !matches!(
+            command,
+            App::Details
+                | App::Exec(_)
+                | App::Containers
+                | App::Images
+                | App::Logs(_)
+                | App::Version
+        ),
+        Command::Proxy(command) => !matches!(
+            command,
+            Proxy::BootConfig(_) | Proxy::Details | Proxy::Logs(_)
+        ),
+        _ => false,
+    }
+}
+
 type Prepared<'c> = (
     dhow_plan::Targets<'c>,
     job::SecretMap,
@@ -243,30 +293,53 @@ fn prepare<'c>(
 ) -> Result<Prepared<'c>, Failed> {
     let config = &loaded.config;
     let targets = job::targets(config, &invocation.global)?;
-    let needs = needs(&invocation.command, config);
-    let mut names = job::secret_names(&targets, needs);
+    let command = &invocation.command;
+    let names = job::secret_names(&targets, needs(command, config), accessory_name(command));
     if invocation.global.dry_run {
         let secrets = job::unread(&names);
         return Ok((targets, secrets, Vec::new(), Vec::new()));
     }
-    let key_names: Vec<String> = config.ssh.key_data.clone().unwrap_or_default();
-    names.extend(key_names.iter().cloned());
-    let hooks = ["pre-connect", "pre-deploy", "post-deploy"];
     let hook_directory = edge.path(&config.hooks_path);
-    let all = !invocation.global.skip_hooks
-        && hooks.iter().any(|hook| hook_directory.join(hook).exists());
-    let (mut secrets, pairs) = secrets_files::look_up(
-        edge,
-        &config.secrets_path,
-        config.destination.as_deref(),
-        &names,
-        all,
-    )?;
-    let keys = key_names
-        .iter()
-        .filter_map(|name| secrets.remove(name))
-        .collect();
-    Ok((targets, secrets, pairs, keys))
+    let mut hooks = hooks_with_secrets(command).iter();
+    let wanted = Wanted {
+        names: &names,
+        keys: config.ssh.key_data.as_deref().unwrap_or_default(),
+        all: !invocation.global.skip_hooks && hooks.any(|hook| hook_directory.join(hook).exists()),
+    };
+    let destination = config.destination.as_deref();
+    let found = secrets_files::look_up(edge, &config.secrets_path, destination, wanted)?;
+    if !invocation.global.quiet {
+        found.warnings.iter().for_each(|text| complain(text));
+    }
+    Ok((targets, found.secrets, found.all, found.keys))
+}
+
+/// The accessory that a command is about: its name, or `all`.
+fn accessory_name(command: &Command) -> Option<&str> {
+    match command {
+        Command::Accessory(
+            Accessory::Boot(args)
+            | Accessory::Reboot(args)
+            | Accessory::Upload(args)
+            | Accessory::PullImage(args),
+        ) => Some(&args.name),
+        Command::Accessory(Accessory::Exec(args)) => Some(&args.name),
+        Command::Accessory(Accessory::Upgrade(args)) => Some(&args.name),
+        _ => None,
+    }
+}
+
+/// The hooks a command may run that get all secrets. Following logs runs none.
+fn hooks_with_secrets(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::App(App::Logs(options)) if options.follow => &[],
+        Command::Accessory(Accessory::Logs(options)) if options.follow => &[],
+        Command::Proxy(Proxy::Logs(options)) if options.follow => &[],
+        Command::Setup(_) | Command::Deploy(_) | Command::Redeploy(_) | Command::Rollback(_) => {
+            &["pre-connect", "pre-deploy", "post-deploy"]
+        }
+        _ => &["pre-connect"],
+    }
 }
 
 /// What each command needs of the secrets files.
@@ -281,11 +354,15 @@ fn needs(command: &Command, config: &Config) -> Needs {
             registry: true,
             ..Needs::BOOT
         },
+        Command::Accessory(Accessory::Exec(exec)) if exec.reuse => Needs::NOTHING,
+        Command::Accessory(Accessory::Upload(_)) => Needs {
+            accessories: true,
+            ..Needs::NOTHING
+        },
         Command::Accessory(
             Accessory::Boot(_)
             | Accessory::Reboot(_)
             | Accessory::Exec(_)
-            | Accessory::Upload(_)
             | Accessory::PullImage(_)
             | Accessory::Upgrade(_),
         ) => Needs {
@@ -307,7 +384,8 @@ fn needs(command: &Command, config: &Config) -> Needs {
             registry: true,
             ..Needs::BOOT
         },
-        Command::Build(Build::Pull) | Command::Registry(_) => Needs::REGISTRY,
+        Command::Build(Build::Pull)
+        | Command::Registry(Registry::Setup(_) | Registry::Login(_)) => Needs::REGISTRY,
         Command::Build(Build::Deliver | Build::Push(_) | Build::Dev(_)) => Needs {
             build: true,
             ..Needs::REGISTRY

@@ -11,7 +11,7 @@ use dhow_text::source::Sources;
 use super::local;
 use crate::args::{FetchSecrets, Secrets};
 use crate::edge::Edge;
-use crate::secrets::{Programs, files};
+use crate::secrets::{self, Programs, files};
 
 /// The commands that need no deploy file; none for the others.
 pub(super) fn without_deploy_file(edge: &Edge, command: &Secrets) -> Option<ExitCode> {
@@ -30,6 +30,8 @@ pub(super) fn print(edge: &Edge, config: &Config) -> ExitCode {
     let files = files(edge, &config.secrets_path, config.destination.as_deref());
     match files.print() {
         Ok(text) => {
+            let warnings = secrets::warnings(&files).unwrap_or_default();
+            warnings.iter().for_each(|text| local::complain(text));
             local::print(text.reveal());
             ExitCode::SUCCESS
         }

@@ -161,9 +161,31 @@ fn item_207_upgrade_says_what_it_does() {
 }
 
 #[test]
-fn a_missing_file_is_named_before_anything_happens() {
+fn config_item_10_13_a_missing_file_is_named_before_anything_happens() {
     let world = World::new(DB);
     let failed = world.fails(&["accessory", "reboot", "db"]);
-    assert!(failed.contains("Missing file: "), "{failed}");
+    let path = world.path("app/config/my.cnf");
+    let line = format!("ERROR (RuntimeError): Missing file: {}", path.display());
+    assert!(failed.contains(&line), "{failed}");
     assert!(world.calls(2).is_empty());
+}
+
+#[test]
+fn config_item_10_08_erb_files_see_the_accessorys_env() {
+    let world = World::new(
+        "servers: [127.0.0.1]\naccessories:\n  db:\n    image: mysql:8\n    host: 127.0.0.2\n    files: [ 'config/init.sql.erb:/init.sql', 'config/plain.sql:/plain.sql' ]\n    env: { clear: { NAME: shop, PORT: 3306, FLAG: true }, secret: [TOKEN, 'ALIAS:PASSWORD'] }\n",
+    );
+    let text = "<%= ENV['NAME'] %> <%= ENV['PORT'] %> <%= ENV['FLAG'] %> <%= ENV['TOKEN'] %> <%= ENV['ALIAS'] %> <%= ENV['PASSWORD'].inspect %>\n";
+    world.write("app/config/init.sql.erb", text);
+    world.write("app/config/plain.sql", text);
+    let told = world.succeeds(&["accessory", "upload", "db", "-v"]);
+    assert_eq!(
+        std::fs::read_to_string(world.path("2/app-db/init.sql")).unwrap(),
+        "shop 3306 true t0ken registry-passw0rd nil\n"
+    );
+    assert_eq!(
+        std::fs::read_to_string(world.path("2/app-db/plain.sql")).unwrap(),
+        text
+    );
+    assert!(!told.contains("registry-passw0rd"), "{told}");
 }

@@ -2,7 +2,9 @@
 
 mod accessories;
 mod app;
+mod lazy;
 mod locks;
+mod logs;
 mod others;
 mod proxy;
 mod stories;

@@ -82,6 +82,14 @@ pub struct HooksOutput {
     pub by_hook: Vec<(String, HookLevel)>,
 }
 
+impl HooksOutput {
+    /// The level for a hook: its own, else the one for all; none leaves it to `-v` and `-q`.
+    pub fn level(&self, hook: &str) -> Option<HookLevel> {
+        let own = self.by_hook.iter().find(|(name, _)| name == hook);
+        own.map(|(_, level)| *level).or(self.all)
+    }
+}
+
 /// A level of [`HooksOutput`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookLevel {

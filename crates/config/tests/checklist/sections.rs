@@ -328,11 +328,14 @@ fn item_12_08_an_empty_place_is_none() {
 fn item_12_09_hooks_output() {
     let all = config(&with("hooks_output: :verbose")).hooks_output;
     assert_eq!(all.all, Some(HookLevel::Verbose));
+    assert_eq!(all.level("pre-build"), Some(HookLevel::Verbose));
     let each = config(&with(
         "hooks_output:\n  pre-deploy: quiet\n  pre-build: :verbose",
     ))
     .hooks_output;
     assert_eq!(each.all, None);
+    assert_eq!(each.level("pre-deploy"), Some(HookLevel::Quiet));
+    assert_eq!(each.level("post-deploy"), None);
     assert_eq!(
         each.by_hook,
         [

@@ -9,7 +9,7 @@ use dhow_commands::builder::clone::LocalClone;
 use dhow_commands::builder::{BuildOptions, ImageBuilder, Kind, Output};
 use dhow_commands::{docker, registry};
 use dhow_config::Config;
-use dhow_text::redact::Secret;
+use dhow_text::redact::{REDACTED, Secret};
 use dhow_text::shell::Cmd;
 
 use crate::context::{Context, PlanError};
@@ -213,6 +213,7 @@ pub fn build(
     Ok(LocalStep::Run {
         title: "building the image".to_owned(),
         loud: true,
+        shown: Some(built.cmd.redacted()),
         argv: shell_argv(&built.cmd),
         env,
         stdin: None,
@@ -292,30 +293,46 @@ pub fn dev_warnings(context: &BTreeSet<String>, modified: &str, untracked: &str)
 
 /// A line for the shell of this machine, as a step.
 pub fn shell(title: &str, cmd: &Cmd) -> LocalStep {
-    with_input(title, shell_argv(cmd), cmd.input().cloned())
+    let (shown, stdin) = (cmd.redacted(), cmd.input().cloned());
+    with_input(title, shell_argv(cmd), Some(shown), stdin)
 }
 
 /// A program with its arguments, as a step.
 pub fn program(title: &str, argv: Vec<String>) -> LocalStep {
-    with_input(title, argv, None)
+    with_input(title, argv, None, None)
 }
 
 /// Without a shell between, so that nothing in a user name can be taken for one.
 fn login(server: Option<&str>, username: &Secret, password: Secret) -> LocalStep {
-    let argv = ["docker", "login"]
-        .into_iter()
-        .chain(server)
-        .chain(["-u", username.reveal(), "--password-stdin"])
-        .map(str::to_owned)
-        .collect();
-    with_input("logging in to the registry", argv, Some(password))
+    let words = |username| {
+        ["docker", "login"]
+            .into_iter()
+            .chain(server)
+            .chain(["-u", username, "--password-stdin"])
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let shown = words(REDACTED).join(" ");
+    let argv = words(username.reveal());
+    with_input(
+        "logging in to the registry",
+        argv,
+        Some(shown),
+        Some(password),
+    )
 }
 
-fn with_input(title: &str, argv: Vec<String>, stdin: Option<Secret>) -> LocalStep {
+fn with_input(
+    title: &str,
+    argv: Vec<String>,
+    shown: Option<String>,
+    stdin: Option<Secret>,
+) -> LocalStep {
     LocalStep::Run {
         title: title.to_owned(),
         loud: false,
         argv,
+        shown,
         env: Vec::new(),
         stdin,
         directory: None,

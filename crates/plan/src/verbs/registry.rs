@@ -83,6 +83,7 @@ fn local(title: &str, cmd: &Cmd, tolerate: Tolerate) -> LocalStep {
         loud: false,
         title: title.to_owned(),
         argv: vec!["sh".to_owned(), "-c".to_owned(), cmd.real()],
+        shown: Some(cmd.redacted()),
         env: Vec::new(),
         stdin: cmd.input().cloned(),
         directory: None,

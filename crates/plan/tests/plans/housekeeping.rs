@@ -62,7 +62,7 @@ fn items_211_and_212_sides_of_a_registry() {
     };
     insta::assert_snapshot!(shown(&registry::login(&context, sides(false, false)).unwrap()), @r#"
     == registry
-      here: sh -c docker login -u "me" --password-stdin
+      here: docker login -u [REDACTED] --password-stdin
     == registry
     h1:
       docker login -u "me" --password-stdin <<
@@ -71,7 +71,7 @@ fn items_211_and_212_sides_of_a_registry() {
     "#);
     assert_eq!(
         shown(&registry::setup(&context, sides(false, true)).unwrap()),
-        "== registry\n  here: sh -c docker login -u \"me\" --password-stdin\n"
+        "== registry\n  here: docker login -u [REDACTED] --password-stdin\n"
     );
     assert_eq!(
         shown(&registry::remove(&context, sides(true, false))),
@@ -84,11 +84,11 @@ fn items_211_and_212_sides_of_a_registry() {
     let context = local.context("2");
     assert_eq!(
         shown(&registry::setup(&context, sides(false, false)).unwrap()),
-        "== registry\n  here: sh -c docker start kamal-docker-registry || docker run --detach -p 127.0.0.1:5000:5000 --name kamal-docker-registry registry:3\n"
+        "== registry\n  here: docker start kamal-docker-registry || docker run --detach -p 127.0.0.1:5000:5000 --name kamal-docker-registry registry:3\n"
     );
     assert_eq!(
         shown(&registry::remove(&context, sides(false, false))),
-        "== registry\n  here: sh -c docker stop kamal-docker-registry && docker rm kamal-docker-registry\n"
+        "== registry\n  here: docker stop kamal-docker-registry && docker rm kamal-docker-registry\n"
     );
     assert!(registry::remove(&context, sides(true, false)).is_empty());
     assert!(

@@ -303,13 +303,18 @@ pub(crate) fn what(step: &Step) -> String {
 
 fn local(out: &mut String, step: &LocalStep) {
     let _ = match step {
-        LocalStep::Hook { name, env, secrets } => {
+        LocalStep::Hook {
+            name, env, secrets, ..
+        } => {
             let hosts = env.iter().find(|(key, _)| key == "KAMAL_HOSTS");
             let hosts = hosts.map_or("", |(_, hosts)| hosts.as_str());
             let secrets = if *secrets { ", told secrets" } else { "" };
             writeln!(out, "  hook {name} for {hosts}{secrets}")
         }
-        LocalStep::Run { argv, .. } => writeln!(out, "  here: {}", argv.join(" ")),
+        LocalStep::Run { argv, shown, .. } => {
+            let line = shown.clone().unwrap_or_else(|| argv.join(" "));
+            writeln!(out, "  here: {line}")
+        }
         LocalStep::Wait { seconds } => writeln!(out, "  wait {seconds} s"),
     };
 }

@@ -131,6 +131,7 @@ impl Hosts {
                 cwd: home.clone(),
                 hooks: home.join("hooks"),
                 skip_hooks: false,
+                env: Vec::new(),
                 secrets: Vec::new(),
             },
             sink,

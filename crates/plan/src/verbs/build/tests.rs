@@ -105,10 +105,17 @@ fn item_223_what_is_missing() {
 fn item_222_and_228_a_login_with_the_password_on_the_standard_input() {
     let config = config(HUB, "");
     let gained = with(&config, &secrets(), access).unwrap();
-    let Access::Login(LocalStep::Run { argv, stdin, .. }) = gained else {
+    let Access::Login(LocalStep::Run {
+        argv, shown, stdin, ..
+    }) = gained
+    else {
         panic!("{gained:?}");
     };
     assert_eq!(argv.join(" "), "docker login -u me --password-stdin");
+    assert_eq!(
+        shown.as_deref(),
+        Some("docker login -u [REDACTED] --password-stdin")
+    );
     assert_eq!(stdin, Some(Secret::new("hunter22")));
 
     let ghcr = "registry: { server: ghcr.io, username: 'a b', password: [PASSWORD] }\n";
