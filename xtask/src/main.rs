@@ -22,7 +22,7 @@ use parity::ListName;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check                    layers, sources, purity, links, parity --check, gen --check
+  check                    layers, sources, purity, links, parity --strict config, gen --check
   layers                   crates depend only on those below them
   sources                  length, heads and names of source files
   purity                   libraries in the middle do not touch the outside world
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
             findings.extend(sources::check(&root));
             findings.extend(purity::check(&root));
             findings.extend(links::check(&root));
-            findings.extend(parity::compare(&root));
+            findings.extend(parity::strict(&root, ListName::Config));
             findings.extend(generate::compare(&root));
             findings
         }
