@@ -11,7 +11,7 @@ use dhow_certs::Resolver;
 use rustls::server::{Acceptor, ClientHello};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
@@ -19,7 +19,7 @@ use crate::cert_source::CertSource;
 use crate::core::Core;
 use crate::tls::Tls;
 
-/// A client must have said which host it wants within this, and then again have shaken hands.
+/// A handshake must be done within this, not counting what the client has to wait for.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// A client waits this long at most for a certificate that has been ordered and is not there yet.
 const ISSUE_TIME: Duration = Duration::from_secs(30);
@@ -38,14 +38,15 @@ pub(crate) async fn shake_hands(
         let message = format!("http: TLS handshake error from {peer}: {error}");
         log.info(&message, &[]);
     };
-    let start = match timeout(HANDSHAKE_TIME, greet(&mut stream)).await.ok()?? {
+    let mut deadline = Instant::now() + HANDSHAKE_TIME;
+    let start = match timeout_at(deadline, greet(&mut stream)).await.ok()?? {
         Greeting::Tls => LazyConfigAcceptor::new(Acceptor::default(), stream),
         Greeting::Plain => {
             refuse_plain(stream).await;
             return None;
         }
     };
-    let mut start = match timeout(HANDSHAKE_TIME, start).await.ok()? {
+    let mut start = match timeout_at(deadline, start).await.ok()? {
         Ok(start) => start,
         Err(error) => {
             failed(&error);
@@ -54,7 +55,9 @@ pub(crate) async fn shake_hands(
     };
     let prober = Resolver::is_challenge(&start.client_hello());
     if !prober {
+        let begun = Instant::now();
         await_certificate(core, &start).await;
+        deadline += begun.elapsed();
     }
     let Some(config) = tls.config(start.client_hello()) else {
         failed(&"unknown server name");
@@ -62,10 +65,7 @@ pub(crate) async fn shake_hands(
         let _ = start.io.shutdown().await;
         return None;
     };
-    match timeout(HANDSHAKE_TIME, start.into_stream(config))
-        .await
-        .ok()?
-    {
+    match timeout_at(deadline, start.into_stream(config)).await.ok()? {
         Ok(mut stream) if prober => {
             // RFC 8737: nothing follows.
             let _ = stream.shutdown().await;
