@@ -32,7 +32,10 @@ pub enum Failed {
         /// What it printed last.
         output: String,
     },
-    /// A deploy that left something else than it should.
+    /// A connection or another thing of the system's.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+    /// Something else came out than should.
     #[error("{0}")]
     Wrong(String),
 }

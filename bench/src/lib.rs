@@ -1,6 +1,6 @@
-//! Benchmarks of the deployer. `bin/bench` is the way to run them; what they print goes to `docs/bench`.
+//! Benchmarks of the deployer and of the proxy. `bin/bench` is the way to run them; what they print goes to `docs/bench`.
 //!
-//! A fleet that is up ([`Fleet`]), an app whose versions lie in its registry ([`App`]), the [`floor`] to measure against, processes
+//! The proxy next to others is all in [`proxy`]. For deploys there are: a fleet that is up ([`Fleet`]), an app whose versions lie in its registry ([`App`]), the [`floor`] to measure against, processes
 //! measured from outside ([`Measured`]), medians ([`Sample`]), where the time of one deploy goes ([`Profile`]), and hosts that are
 //! only simulated ([`simulated`]).
 #![cfg_attr(
@@ -22,6 +22,7 @@ mod fleet;
 pub mod floor;
 mod measured;
 mod profile;
+pub mod proxy;
 mod relay;
 pub mod report;
 mod sample;
