@@ -122,6 +122,7 @@ async fn converse<S: Stream>(
         let mut stream = parts.io.into_inner();
         // The start of a request may have come along with the one before.
         stream.early = parts.read_buf;
+        stream.release_early();
         return Some(stream);
     }
     if client.phase.has_unread_body() {
@@ -148,6 +149,15 @@ struct Observed<S> {
     phase: Arc<Phase>,
 }
 
+impl<S> Observed<S> {
+    /// Even without a byte left in it, it keeps hyper's whole buffer alive.
+    fn release_early(&mut self) {
+        if self.early.is_empty() {
+            self.early = Bytes::new();
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -158,6 +168,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
             let size = self.early.len().min(buffer.remaining());
             buffer.put_slice(self.early.get(..size).unwrap_or_default());
             self.early.advance(size);
+            self.release_early();
             self.phase.received();
             return Poll::Ready(Ok(()));
         }
