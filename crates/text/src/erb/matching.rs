@@ -428,8 +428,8 @@ fn split(
         if pieces.len() >= most {
             break;
         }
-        // An empty match parts two characters, and nothing from the ends.
-        if start == end && (start == done && start == 0 || start >= text.len()) {
+        // An empty match parts two characters: nothing from the ends, nor from the match before.
+        if start == end && (start == done || start >= text.len()) {
             continue;
         }
         pieces.push(text.get(done..start).unwrap_or(""));
