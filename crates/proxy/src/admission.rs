@@ -11,6 +11,10 @@ pub(crate) fn refuse<B>(request: &Request<B>) -> Option<Response<ClientBody>> {
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
         return Some(Response::new(ClientBody::new(BodyKind::Empty, None)));
     }
+    if request.method() == Method::CONNECT && request.version() > Version::HTTP_11 {
+        // It asks for a tunnel, and has no path that could be routed.
+        return Some(plain(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented"));
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
     if host.is_none() && request.version() == Version::HTTP_11 {
@@ -75,5 +79,16 @@ mod tests {
             Some(417)
         );
         assert_eq!(status(|r| r.method("OPTIONS").uri("*")), Some(200));
+        let tunnel = |version| {
+            move |r: http::request::Builder| {
+                r.method("CONNECT")
+                    .uri("a:443")
+                    .header("host", "a")
+                    .version(version)
+            }
+        };
+        assert_eq!(status(tunnel(Version::HTTP_11)), None);
+        assert_eq!(status(tunnel(Version::HTTP_2)), Some(501));
+        assert_eq!(status(tunnel(Version::HTTP_3)), Some(501));
     }
 }

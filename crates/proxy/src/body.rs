@@ -84,8 +84,8 @@ impl ClientBody {
                 self.kind = BodyKind::Empty;
                 Some(Ok(Frame::data(bytes)))
             }
-            BodyKind::Buffered(body) => match body.next() {
-                Ok(piece) => piece.map(|piece| Ok(Frame::data(piece))),
+            BodyKind::Buffered(body) => match body.next_frame() {
+                Ok(frame) => frame.map(Ok),
                 Err(_) => Some(Err(BrokenOff)),
             },
             BodyKind::Stream(body) => {
@@ -120,6 +120,8 @@ impl Body for ClientBody {
         match &self.kind {
             BodyKind::Empty => SizeHint::with_exact(0),
             BodyKind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            // A body with a length has no place for trailers in HTTP/1.
+            BodyKind::Buffered(body) if body.has_trailers() => SizeHint::default(),
             BodyKind::Buffered(body) => SizeHint::with_exact(body.total()),
             BodyKind::Stream(body) => body
                 .length()
@@ -138,11 +140,13 @@ impl TargetBody {
     ) -> Self {
         // From here on the body may take all the time it wants.
         in_flight.set_deadline(None);
-        let request = (!request.is_done()).then_some(request);
+        // A body that was never asked for is not sent any more, and so the connection is of no further use.
+        let unwanted = request.is_held();
+        let request = (!request.is_done() && !unwanted).then_some(request);
         Self {
             connection: Some(connection),
             decoder,
-            keep_alive,
+            keep_alive: keep_alive && !unwanted,
             request,
             in_flight,
             gunzip: None,
@@ -230,7 +234,7 @@ impl TargetBody {
             match request.poll_send(cx, connection) {
                 Poll::Ready(Ok(())) => self.request = None,
                 Poll::Ready(Err(SendError::Client(error))) => {
-                    return Poll::Ready(Some(Err(Failure::of_client_body(&error))));
+                    return Poll::Ready(Some(Err(Failure::of_client_body(error))));
                 }
                 // A target may stop reading once it has answered; the connection is not used again.
                 Poll::Ready(Err(_)) => {

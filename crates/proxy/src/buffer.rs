@@ -7,6 +7,8 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
+use http::header::HeaderMap;
+use http_body::Frame;
 
 /// How much a body may take.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,7 @@ pub(crate) struct BufferedBody {
     spill: Option<File>,
     total: u64,
     rewound: bool,
+    trailers: Option<HeaderMap>,
 }
 
 const SMALL_PIECE: usize = 2 << 10;
@@ -73,6 +76,30 @@ impl BufferedBody {
             file.write_all(&data)?;
         }
         Ok(())
+    }
+
+    /// Adds data or trailers.
+    ///
+    /// # Errors
+    /// See [`Self::push`].
+    pub(crate) fn push_frame(
+        &mut self,
+        frame: Frame<Bytes>,
+        limits: BufferLimits,
+        folder: &Path,
+    ) -> Result<(), BufferError> {
+        match frame.into_data() {
+            Ok(data) => self.push(data, limits, folder),
+            Err(frame) => {
+                self.trailers = frame.into_trailers().ok();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether trailers follow the data.
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.trailers.is_some()
     }
 
     /// Bytes gathered in all.
@@ -114,6 +141,17 @@ impl BufferedBody {
         }
         piece.truncate(size);
         Ok(Some(Bytes::from(piece)))
+    }
+
+    /// The next piece of data, then the trailers, then `None`.
+    ///
+    /// # Errors
+    /// See [`Self::next`].
+    pub(crate) fn next_frame(&mut self) -> io::Result<Option<Frame<Bytes>>> {
+        Ok(match self.next()? {
+            Some(piece) => Some(Frame::data(piece)),
+            None => self.trailers.take().map(Frame::trailers),
+        })
     }
 
     fn keep(&mut self, data: Bytes) {

@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
+use crate::interim_wire::InterimWire;
 use crate::slots::Slots;
 
 /// A head must be complete this long after its first byte.
@@ -19,6 +20,8 @@ const IDLE_TIME: Duration = Duration::from_secs(3600);
 
 /// A client's connection as its requests see it.
 pub(crate) struct Client {
+    /// Where the client is.
+    pub(crate) peer: SocketAddr,
     /// The peer's address; IPv4 in its own form.
     pub(crate) peer_ip: String,
     /// The peer's port.
@@ -38,6 +41,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(peer: SocketAddr, listener_port: u16, tls: bool) -> Self {
         Self {
+            peer,
             peer_ip: peer.ip().to_canonical().to_string(),
             peer_port: peer.port(),
             listener_port,
@@ -45,6 +49,14 @@ impl Client {
             tls,
             phase: Arc::default(),
             handle: OnceCell::new(),
+        }
+    }
+
+    /// The same client at another address.
+    pub(crate) fn moved(&self, peer: SocketAddr) -> Self {
+        Self {
+            phase: Arc::clone(&self.phase),
+            ..Self::new(peer, self.listener_port, self.tls)
         }
     }
 
@@ -59,10 +71,12 @@ impl Client {
 pub(crate) struct Phase {
     /// What it does in the lowest two bits, above them how many requests there were.
     doing: AtomicU32,
-    /// Requests being served; more than one only with HTTP/2.
+    /// Requests being served; more than one only with HTTP/2 and 3.
     active: AtomicU32,
     unread_body: AtomicBool,
     unflushed: AtomicBool,
+    /// Informational responses, on HTTP/1.1.
+    pub(crate) interim: InterimWire,
 }
 
 const FRESH: u32 = 0;

@@ -1,15 +1,17 @@
 //! Time on the hot path: one monotonic reading a request, turned into wall-clock values and log text without
 //! further calls.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Write as _;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use http::header::HeaderValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// Relates monotonic instants to wall-clock time. Resynchronised now and then, since the wall clock may be set.
 pub(crate) struct WallClock {
+    date: RefCell<Option<(u64, HeaderValue)>>,
     base: Cell<Instant>,
     unix_nanos: Cell<u64>,
 }
@@ -17,6 +19,7 @@ pub(crate) struct WallClock {
 impl WallClock {
     pub(crate) fn new() -> Self {
         Self {
+            date: RefCell::default(),
             base: Cell::new(Instant::now()),
             unix_nanos: Cell::new(unix_nanos_now()),
         }
@@ -26,6 +29,22 @@ impl WallClock {
     pub(crate) fn resync(&self) {
         self.base.set(Instant::now());
         self.unix_nanos.set(unix_nanos_now());
+    }
+
+    /// The time as a `Date` header has it; worked out once a second.
+    pub(crate) fn http_date(&self) -> HeaderValue {
+        let second = self.unix_nanos(Instant::now()) / 1_000_000_000;
+        let mut date = self.date.borrow_mut();
+        match &*date {
+            Some((known, value)) if *known == second => value.clone(),
+            _ => {
+                let time = UNIX_EPOCH + Duration::from_secs(second);
+                let value = HeaderValue::from_str(&httpdate::fmt_http_date(time))
+                    .unwrap_or(HeaderValue::from_static(""));
+                *date = Some((second, value.clone()));
+                value
+            }
+        }
     }
 
     /// Nanoseconds since 1970 at `at`, which is a recent instant.
@@ -120,14 +139,13 @@ pub(crate) fn unix_nanos_now() -> u64 {
     )
 }
 
-fn nanos(duration: std::time::Duration) -> u64 {
+fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn text(zone: TimeZone, unix_nanos: u64) -> String {
         let mut out = Vec::new();

@@ -9,6 +9,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
+use http::{Request, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,8 +18,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::alt_svc;
 use crate::client::{Client, Handle, Phase, Wish};
+use crate::client_line::ClientLine;
 use crate::core::Core;
+use crate::inbound::InboundBody;
 use crate::pipeline;
 
 /// Largest request head, and with it the largest read buffer of a connection.
@@ -59,6 +64,7 @@ pub(crate) async fn serve<S: Stream>(core: Rc<Core>, stream: S, client: Rc<Clien
     let mut observed = Observed {
         stream,
         early: Bytes::new(),
+        interim: Bytes::new(),
         phase: Arc::clone(&client.phase),
     };
     loop {
@@ -89,8 +95,24 @@ async fn converse<S: Stream>(
     client: &Rc<Client>,
     handle: &Handle,
 ) -> Option<Observed<S>> {
-    let service =
-        service_fn(|request| pipeline::serve(Rc::clone(core), Rc::clone(client), request));
+    let service = service_fn(|request: Request<Incoming>| {
+        let advertisement = client
+            .tls
+            .then(|| alt_svc::advertisement(&core.plane, &request))
+            .flatten();
+        let informs = request.version() == Version::HTTP_11;
+        let line = ClientLine::http1(client.handle.get().cloned(), &client.phase, informs);
+        let request = request.map(InboundBody::Http1);
+        let serving = pipeline::serve(Rc::clone(core), Rc::clone(client), request, line.clone());
+        async move {
+            let response = serving.await;
+            line.finish();
+            response.map(|mut response| {
+                alt_svc::advertise(&mut response, advertisement);
+                response
+            })
+        }
+    });
     let mut builder = http1::Builder::new();
     builder
         .title_case_headers(true)
@@ -146,6 +168,8 @@ struct Observed<S> {
     stream: S,
     /// Read before the rest of it.
     early: Bytes,
+    /// Informational responses being written.
+    interim: Bytes,
     phase: Arc<Phase>,
 }
 
@@ -154,6 +178,26 @@ impl<S> Observed<S> {
     fn release_early(&mut self) {
         if self.early.is_empty() {
             self.early = Bytes::new();
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Observed<S> {
+    /// Writes informational responses whose time has come; ready when hyper may write on.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        loop {
+            while !self.interim.is_empty() {
+                self.phase.writing();
+                let size = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.interim))?;
+                if size == 0 {
+                    return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+                }
+                self.interim.advance(size);
+            }
+            match self.phase.interim.take() {
+                Some(bytes) => self.interim = Bytes::from(bytes),
+                None => return Poll::Ready(Ok(())),
+            }
         }
     }
 }
@@ -187,12 +231,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        ready!(self.poll_interim(cx))?;
+        self.phase.interim.writing();
         self.phase.writing();
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         // hyper flushes only after it has handed everything over.
+        self.phase.interim.flushed();
+        ready!(self.poll_interim(cx))?;
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.phase.flushed();
         Poll::Ready(Ok(()))
@@ -207,6 +255,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         cx: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
+        ready!(self.poll_interim(cx))?;
+        self.phase.interim.writing();
         self.phase.writing();
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::acceptor::{accept_http, accept_https};
 use crate::core::Core;
+use crate::http3::{Arrivals, accept_http3};
 use crate::inquiry::{self, Inquiry};
 use crate::plane::{Order, Plane};
 use crate::tls::Tls;
@@ -57,6 +58,8 @@ pub(crate) struct Sockets {
     pub(crate) https: Vec<TcpListener>,
     /// Requests of the proxy's own; one core takes them.
     pub(crate) inquiries: Option<UnboundedReceiver<Inquiry>>,
+    /// Where its HTTP/3 connections come from, if there are any.
+    pub(crate) http3: Option<Arrivals>,
 }
 
 /// Starts core number `index`.
@@ -108,6 +111,12 @@ async fn serve(
         tokio::task::spawn_local(inquiry::answer(Rc::clone(core), inquiries));
     }
     let mut accepting = Vec::new();
+    if let Some(arrivals) = sockets.http3 {
+        accepting.push(tokio::task::spawn_local(accept_http3(
+            Rc::clone(core),
+            arrivals,
+        )));
+    }
     for http in sockets.http {
         let http = tokio::net::TcpListener::from_std(http)?;
         accepting.push(tokio::task::spawn_local(accept_http(Rc::clone(core), http)));

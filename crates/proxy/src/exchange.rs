@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::access_log::join;
 use crate::client::Client;
+use crate::client_line::ClientLine;
 use crate::core::{Core, LocalService};
 use crate::lane::Lane;
 use crate::request_id::IdText;
@@ -26,6 +27,8 @@ pub(crate) struct Exchange {
     pub(crate) core: Rc<Core>,
     /// The connection it came on.
     pub(crate) client: Rc<Client>,
+    /// The way back to it.
+    pub(crate) line: ClientLine,
     /// Its head, untouched.
     pub(crate) parts: Parts,
     /// `Host` as received, or the authority of an absolute request target.
@@ -67,6 +70,7 @@ impl Exchange {
     pub(crate) fn new(
         core: Rc<Core>,
         client: Rc<Client>,
+        line: ClientLine,
         parts: Parts,
         request_length: i64,
     ) -> Self {
@@ -87,6 +91,7 @@ impl Exchange {
         Self {
             core,
             client,
+            line,
             host,
             arrival: Instant::now(),
             request_length,

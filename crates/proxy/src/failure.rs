@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::inbound::InboundError;
 use crate::upstream::Malformed;
 
 /// Why there is no answer from a target.
@@ -84,20 +85,11 @@ impl Failure {
         })
     }
 
-    /// What a client's broken body means: nonsense, or a client that has gone.
-    pub(crate) fn of_client_body(error: &hyper::Error) -> Self {
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>()
-                && matches!(
-                    io.kind(),
-                    std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData
-                )
-            {
-                return Self::BadRequest;
-            }
-            source = cause.source();
+    /// What a client's broken body means.
+    pub(crate) fn of_client_body(error: InboundError) -> Self {
+        match error {
+            InboundError::Malformed => Self::BadRequest,
+            InboundError::Gone => Self::ClientGone,
         }
-        Self::ClientGone
     }
 }

@@ -1,14 +1,17 @@
 //! Gives a request to a target and brings back the answer's head: a pooled connection if there is one, a second
 //! try when that one had gone stale, the target's time limit.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use http::Method;
+use http::{Method, StatusCode};
+use tokio::time::{Sleep, sleep};
 
+use crate::client_line::ClientLine;
 use crate::failure::{Failure, TargetError};
 use crate::lane::{InFlight, Lane, Verdict};
 use crate::upstream::{Connection, RequestSender, ResponseHead, SendError, parse_response_head};
@@ -21,7 +24,13 @@ pub(crate) struct Terms<'a> {
     pub(crate) repeatable: bool,
     /// Longest wait for the response's head, from the end of the request.
     pub(crate) timeout: Option<Duration>,
+    /// Where informational responses go.
+    pub(crate) line: &'a ClientLine,
 }
+
+/// A target that does not care for `Expect: 100-continue` says nothing until it has the body; it is asked for then
+/// all the same after this long.
+const CONTINUE_TIME: Duration = Duration::from_secs(1);
 
 /// Sends the request and waits for the head of the final response.
 ///
@@ -42,6 +51,8 @@ pub(crate) async fn forward(
         let mut attempt = Attempt {
             sending_failed: None,
             waiting: false,
+            informed: false,
+            hesitation: None,
         };
         let outcome =
             poll_fn(|cx| attempt.poll(cx, &mut connection, in_flight, request, terms)).await;
@@ -71,6 +82,10 @@ async fn connect(lane: &Rc<Lane>, in_flight: &InFlight) -> Result<Connection, Fa
 struct Attempt {
     sending_failed: Option<io::Error>,
     waiting: bool,
+    /// An informational response has come.
+    informed: bool,
+    /// How long the body is held back.
+    hesitation: Option<Pin<Box<Sleep>>>,
 }
 
 /// How an attempt ended without a response.
@@ -95,14 +110,49 @@ impl Attempt {
         if let Some(verdict) = in_flight.verdict() {
             return Poll::Ready(Err(Ended::Failed(verdict.into())));
         }
+        loop {
+            self.poll_send(cx, connection, in_flight, request, terms)?;
+            match ready!(self.poll_head(cx, connection, in_flight, terms.method)) {
+                Ok(head) if head.status.is_informational() && head.status != 101 => {
+                    self.informed = true;
+                    if head.status == StatusCode::CONTINUE && request.is_held() {
+                        terms.line.ask_for_body();
+                        request.release();
+                    } else if head.status != StatusCode::CONTINUE {
+                        terms.line.inform(head.status, head.headers);
+                    }
+                }
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+
+    /// Sends what can be sent.
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        in_flight: &InFlight,
+        request: &mut RequestSender,
+        terms: &Terms<'_>,
+    ) -> Result<(), Ended> {
+        if request.is_held() {
+            let hesitation = self
+                .hesitation
+                .get_or_insert_with(|| Box::pin(sleep(CONTINUE_TIME)));
+            if hesitation.as_mut().poll(cx).is_ready() {
+                terms.line.ask_for_body();
+                request.release();
+            }
+        }
         if !request.is_done() && self.sending_failed.is_none() {
             match request.poll_send(cx, connection) {
                 Poll::Pending | Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(SendError::Client(error))) => {
-                    return Poll::Ready(Err(Ended::Failed(Failure::of_client_body(&error))));
+                    return Err(Ended::Failed(Failure::of_client_body(error)));
                 }
                 Poll::Ready(Err(SendError::Spill(error))) => {
-                    return Poll::Ready(Err(Ended::Failed(Failure::Spill(error))));
+                    return Err(Ended::Failed(Failure::Spill(error)));
                 }
                 // The target may have answered before it stopped reading.
                 Poll::Ready(Err(SendError::Target(error))) => self.sending_failed = Some(error),
@@ -112,8 +162,7 @@ impl Attempt {
             self.waiting = true;
             in_flight.set_deadline(terms.timeout.map(|timeout| Instant::now() + timeout));
         }
-        let head = ready!(self.poll_head(cx, connection, in_flight, terms.method));
-        Poll::Ready(head)
+        Ok(())
     }
 
     fn poll_head(
@@ -126,10 +175,6 @@ impl Attempt {
         loop {
             if !connection.read.is_empty() {
                 match parse_response_head(&mut connection.read, method) {
-                    // Interim responses are not passed on; the final one follows.
-                    Ok(Some(head)) if head.status.is_informational() && head.status != 101 => {
-                        continue;
-                    }
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Ended::Broken(error.into()))),
@@ -147,7 +192,7 @@ impl Attempt {
                     return Poll::Pending;
                 }
             };
-            let untouched = connection.read.is_empty();
+            let untouched = connection.read.is_empty() && !self.informed;
             return Poll::Ready(Err(if untouched {
                 Ended::Stale(error)
             } else {

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::body::TargetBody;
 use crate::buffer::{BufferError, BufferLimits, BufferedBody};
 use crate::failure::Failure;
+use crate::inbound::InboundBody;
 use crate::lane::InFlight;
 
 /// Reads a request's body, until the target's drain runs out.
@@ -18,7 +18,7 @@ use crate::lane::InFlight;
 /// # Errors
 /// A body that is too large or broken, or a client that has gone.
 pub(crate) async fn gather_request(
-    mut body: Incoming,
+    mut body: InboundBody,
     limits: BufferLimits,
     folder: &Path,
     in_flight: &InFlight,
@@ -37,16 +37,14 @@ pub(crate) async fn gather_request(
         });
         match frame.await? {
             None => return Ok(gathered),
-            Some(Err(error)) => return Err(Failure::of_client_body(&error)),
+            Some(Err(error)) => return Err(Failure::of_client_body(error)),
             Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    gathered
-                        .push(data, limits, folder)
-                        .map_err(|error| match error {
-                            BufferError::TooLarge => Failure::RequestTooLarge,
-                            BufferError::Spill(error) => Failure::Spill(error),
-                        })?;
-                }
+                gathered
+                    .push_frame(frame, limits, folder)
+                    .map_err(|error| match error {
+                        BufferError::TooLarge => Failure::RequestTooLarge,
+                        BufferError::Spill(error) => Failure::Spill(error),
+                    })?;
             }
         }
     }
@@ -63,14 +61,12 @@ pub(crate) async fn gather_response(
 ) -> Result<Box<BufferedBody>, Failure> {
     let mut gathered = Box::new(BufferedBody::default());
     while let Some(frame) = poll_fn(|cx| body.poll_piece(cx)).await {
-        if let Ok(data) = frame?.into_data() {
-            gathered
-                .push(data, limits, folder)
-                .map_err(|error| match error {
-                    BufferError::TooLarge => Failure::ResponseTooLarge,
-                    BufferError::Spill(error) => Failure::Spill(error),
-                })?;
-        }
+        gathered
+            .push_frame(frame?, limits, folder)
+            .map_err(|error| match error {
+                BufferError::TooLarge => Failure::ResponseTooLarge,
+                BufferError::Spill(error) => Failure::Spill(error),
+            })?;
     }
     Ok(gathered)
 }

@@ -11,7 +11,8 @@
 //!   accompanies it and writes the access log.
 //! - Certificates from authorities are the business of one manager (`certificates`), which `deploy`, `restore` and `operations`
 //!   tell what services need; `handshake` and `acme_challenge` ask it.
-//! - hyper parses what clients send; what targets send is read by `upstream`, which says why.
+//! - hyper parses what HTTP/1 clients send, `h2` and `http3` what others do (`multiplexed`); what targets send is read by
+//!   `upstream`, which says why.
 
 #![cfg_attr(
     not(test),
@@ -30,6 +31,7 @@ mod access_log;
 mod acme_challenge;
 mod admission;
 mod affinity;
+mod alt_svc;
 mod answer;
 mod authority;
 mod balance;
@@ -38,6 +40,7 @@ mod buffer;
 mod cert_source;
 mod certificates;
 mod client;
+mod client_line;
 mod clock;
 mod connection;
 mod control;
@@ -59,17 +62,22 @@ mod gunzip;
 mod handshake;
 mod health;
 mod http2;
+mod http3;
+mod inbound;
 mod inquiry;
+mod interim_wire;
 mod lane;
 mod listener;
 mod log;
 mod metrics;
 mod metrics_server;
+mod multiplexed;
 #[cfg(test)]
 mod noise;
 mod on_demand;
 mod operations;
 mod pages;
+mod patience;
 mod pause;
 mod pipeline;
 mod plane;

@@ -1,7 +1,7 @@
 //! Listening sockets: one a core on the same port, so that the kernel spreads connections over the cores.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -11,6 +11,14 @@ pub(crate) enum ListenError {
     /// It is no port number.
     #[error("listen tcp: address {0}: invalid port")]
     InvalidPort(i64),
+    /// The system refuses HTTP/3's.
+    #[error("listen udp :{port}: bind: {}", crate::system_error::text(.source))]
+    BindUdp {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
     /// The system refuses.
     #[error("listen tcp :{port}: bind: {}", crate::system_error::text(.source))]
     Bind {
@@ -23,6 +31,8 @@ pub(crate) enum ListenError {
 
 /// Connections the kernel keeps until a core takes them.
 const BACKLOG: i32 = 4096;
+/// Datagrams the kernel keeps, in bytes.
+const UDP_BUFFER: usize = 4 << 20;
 
 /// Checks a port number.
 ///
@@ -98,6 +108,30 @@ pub(crate) fn is_on(socket: &TcpListener, port: u16) -> bool {
 /// When the port is taken or may not be used.
 pub(crate) fn listen_alone(port: u16) -> Result<TcpListener, ListenError> {
     bind(port, false).map_err(|source| ListenError::Bind { port, source })
+}
+
+/// A UDP socket on `port` of every address, IPv6 and IPv4.
+///
+/// # Errors
+/// When the port is taken or may not be used.
+pub(crate) fn listen_udp(port: u16) -> Result<UdpSocket, ListenError> {
+    let dual = |domain: Domain, address: SocketAddr| {
+        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        if domain == Domain::IPV6 {
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        // As much as the system gives; what is lost when it is too little is sent again.
+        let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+        let _ = socket.set_send_buffer_size(UDP_BUFFER);
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    match dual(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error) if no_ipv6(&error) => dual(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into()),
+        outcome => outcome,
+    }
+    .map_err(|source| ListenError::BindUdp { port, source })
 }
 
 fn bind(port: u16, shared: bool) -> io::Result<TcpListener> {

@@ -9,7 +9,6 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::acme_challenge;
 use crate::admission::refuse;
@@ -18,6 +17,7 @@ use crate::answer::{Answer, fail, moved, switch};
 use crate::balance::Role;
 use crate::body::{BodyKind, BrokenOff, ClientBody, TargetBody};
 use crate::client::Client;
+use crate::client_line::ClientLine;
 use crate::clock::unix_nanos_now;
 use crate::cookie_scope::scope_cookies;
 use crate::core::{Core, LocalService};
@@ -26,9 +26,10 @@ use crate::failure::Failure;
 use crate::forward::{Terms, forward};
 use crate::gather::{gather_request, gather_response};
 use crate::gunzip::{asks_for_gzip, strip_gzip};
-use crate::http2::join_cookies;
+use crate::inbound::InboundBody;
 use crate::lane::InFlight;
 use crate::log::Level;
+use crate::multiplexed::expects_continue;
 use crate::pause::Passage;
 use crate::redirect;
 use crate::request_path::upstream_path;
@@ -46,7 +47,8 @@ use crate::upstream::{
 pub(crate) async fn serve(
     core: Rc<Core>,
     client: Rc<Client>,
-    mut request: Request<Incoming>,
+    mut request: Request<InboundBody>,
+    line: ClientLine,
 ) -> Result<Response<ClientBody>, BrokenOff> {
     client.phase.busy();
     if let Some(response) = refuse(&request) {
@@ -60,9 +62,6 @@ pub(crate) async fn serve(
             protocol,
             connection: hyper::upgrade::on(&mut request),
         });
-    if request.version() == Version::HTTP_2 {
-        join_cookies(request.headers_mut());
-    }
     let (parts, body) = request.into_parts();
     let request_length = match body.size_hint().exact() {
         Some(length) => i64::try_from(length).unwrap_or(i64::MAX),
@@ -71,12 +70,13 @@ pub(crate) async fn serve(
     let mut exchange = Box::new(Exchange::new(
         Rc::clone(&core),
         client,
+        line,
         parts,
         request_length,
     ));
     let outcome = answer(&mut exchange, body, &tokens, upgrade).await;
-    // HTTP/2 has another way to say so.
-    let last = core.clients.is_leaving() && exchange.parts.version != Version::HTTP_2;
+    // HTTP/2 and 3 have another way to say so.
+    let last = core.clients.is_leaving() && exchange.parts.version <= Version::HTTP_11;
     let mut response = match outcome {
         Ok(answer) => answer.respond(exchange),
         Err(failure) => fail(exchange, &failure)?,
@@ -90,7 +90,7 @@ pub(crate) async fn serve(
 
 async fn answer(
     exchange: &mut Exchange,
-    body: Incoming,
+    body: InboundBody,
     tokens: &[String],
     upgrade: Option<UpgradeWish>,
 ) -> Result<Answer, Failure> {
@@ -106,27 +106,33 @@ async fn answer(
         Admitted::Answered(answer) => return Ok(answer),
     };
     let rules = Arc::clone(&in_flight.lane().rules);
-    let framing = framing(&exchange.parts.method, &body);
+    let framing = framing(&exchange.parts, &body);
     let body = match (framing, rules.request_buffer) {
         (RequestFraming::None | RequestFraming::Length(0), _) => RequestBody::Empty,
         (_, Some(limits)) => {
             let tmp = &exchange.core.plane.tmp;
+            exchange.line.ask_for_body();
             RequestBody::Buffered(Box::pin(gather_request(body, limits, tmp, &in_flight)).await?)
         }
         (_, None) => RequestBody::Stream(body),
     };
+    let streams = matches!(body, RequestBody::Stream(_));
     let terms = Terms {
         method: &exchange.parts.method,
         repeatable: matches!(body, RequestBody::Empty)
             && upgrade.is_none()
             && is_repeatable(&exchange.parts),
         timeout: rules.response_timeout,
+        line: &exchange.line,
     };
     let protocol = upgrade.as_ref().map(|wish| &wish.protocol);
     let head = request_head(
         exchange, &service, &in_flight, &path, tokens, protocol, framing,
     );
     let mut request = RequestSender::new(head, body, framing == RequestFraming::Chunked);
+    if streams && expects_continue(&exchange.parts.headers) {
+        request.hold();
+    }
     let (head, connection) = forward(&in_flight, &mut request, &terms).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(head, connection, in_flight, upgrade);
@@ -152,6 +158,11 @@ async fn answer(
     let unpacked = asks_for_gzip(&exchange.parts.method, &exchange.parts.headers)
         && may_have_body(status)
         && strip_gzip(&mut headers);
+    if request.is_held() {
+        // The client need not send a body that nobody asked for; if it does all the same, nobody reads it.
+        exchange.client.phase.leave_body_unread();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let mut body = TargetBody::new(connection, body, keep_alive, request, in_flight);
     if unpacked {
         body.unpack();
@@ -169,8 +180,10 @@ async fn answer(
         (None, Some(limits)) => {
             let tmp = &exchange.core.plane.tmp;
             let gathered = Box::pin(gather_response(&mut body, limits, tmp)).await?;
-            headers.remove(http::header::TRAILER);
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(gathered.total()));
+            if !gathered.has_trailers() {
+                headers.remove(http::header::TRAILER);
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(gathered.total()));
+            }
             BodyKind::Buffered(gathered)
         }
     };
@@ -293,8 +306,7 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
         };
         let place = set.pick(to).ok_or(Failure::NoTarget)?;
         let lane = lanes.get(place).ok_or(Failure::NoTarget)?;
-        let Some(in_flight) =
-            InFlight::enter(lane, &service.gate, exchange.client.handle.get().cloned())
+        let Some(in_flight) = InFlight::enter(lane, &service.gate, exchange.line.cut.clone())
         else {
             continue;
         };
@@ -349,15 +361,19 @@ fn request_head(
     head
 }
 
-fn framing(method: &Method, body: &Incoming) -> RequestFraming {
+fn framing(parts: &http::request::Parts, body: &InboundBody) -> RequestFraming {
     if body.is_end_stream() {
         // Methods that usually carry a body say so when theirs is empty.
-        let says_so = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+        let says_so = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         return if says_so {
             RequestFraming::Length(0)
         } else {
             RequestFraming::None
         };
+    }
+    if parts.version > Version::HTTP_11 && parts.headers.contains_key(http::header::TRAILER) {
+        // A length, which HTTP/2 and 3 allow beside trailers, would leave no place for them.
+        return RequestFraming::Chunked;
     }
     body.size_hint()
         .exact()

@@ -2,7 +2,7 @@
 //! the control thread alone replaces the table.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -27,6 +27,8 @@ pub(crate) struct Plane {
     pub(crate) certificates: Option<Certificates>,
     /// The way of requests of the proxy's own, once cores serve.
     pub(crate) inquiries: OnceLock<Inquiries>,
+    /// HTTP/3 is served on the HTTPS port, and clients may be told.
+    pub(crate) http3: AtomicBool,
     /// Number of cores that serve.
     pub(crate) cores: usize,
     /// The port configured for HTTP.
@@ -68,6 +70,7 @@ impl Plane {
             metrics: None,
             certificates: None,
             inquiries: OnceLock::new(),
+            http3: AtomicBool::new(false),
             cores,
             http_port: ports.0,
             https_port: ports.1,

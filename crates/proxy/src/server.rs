@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::certificates::Certificates;
 use crate::control::{ControlSocket, Wish};
 use crate::core_thread::{self, CoreThread, Sockets};
+use crate::http3::{self, QuicError};
 use crate::listener::{ListenError, adopt, is_on, listen_alone, port, share_out};
 use crate::log::{self, Level, LogSender};
 use crate::metrics::Metrics;
@@ -49,6 +50,9 @@ pub(crate) enum ServerError {
     /// Threads, runtimes, signals.
     #[error("{}", crate::system_error::text(.0))]
     System(#[from] io::Error),
+    /// HTTP/3.
+    #[error(transparent)]
+    Quic(#[from] QuicError),
     /// TLS cannot be set up.
     #[error("tls: {0}")]
     Tls(#[from] rustls::Error),
@@ -133,7 +137,7 @@ async fn serve(
         cores: Cores {
             senders: Vec::new(),
         },
-        provider,
+        provider: Arc::clone(&provider),
         waiting: Waiting::default(),
         predecessor: OnceCell::new(),
     };
@@ -147,6 +151,12 @@ async fn serve(
     let metrics_task = serve_metrics(&plane, metrics_port, &mut estate)?;
     let http = share_out(&estate.http, count)?;
     let https = share_out(&estate.https, count)?;
+    let http3 = if args.http3 {
+        Some(http3::open(&plane, &provider, line.is_some())?)
+    } else {
+        None
+    };
+    let (endpoint, mut arrivals) = http3.unzip();
     if let Some(line) = &line {
         line.ready()?;
     }
@@ -159,6 +169,7 @@ async fn serve(
             http,
             https,
             inquiries: receiver.take(),
+            http3: arrivals.as_mut().and_then(Vec::pop),
         };
         threads.push(core_thread::start(
             index,
@@ -171,7 +182,6 @@ async fn serve(
         senders: threads.iter().map(|thread| thread.orders.clone()).collect(),
     };
     let cores = operations.cores.clone();
-    say_what_is_missing(args, &log);
     if let Some(line) = log.line(Level::Info, "Server started") {
         line.int("http", ports.0.into())
             .int("https", ports.1.into())
@@ -221,6 +231,9 @@ async fn serve(
             _ = terminate.recv() => stop(&cores, &mut upgrade, &log),
             _ = interrupt.recv() => stop(&cores, &mut upgrade, &log),
         }
+    }
+    if let Some(endpoint) = endpoint {
+        endpoint.stop().await;
     }
     log.info("Server stopped", &[]);
     Ok(upgrade)
@@ -369,11 +382,4 @@ fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let _ = setrlimit(Resource::Nofile, limit);
-}
-
-/// Nobody should believe that something runs which does not.
-fn say_what_is_missing(args: RunArgs, log: &LogSender) {
-    if args.http3 {
-        log.warn("HTTP/3 is not available in this build", &[]);
-    }
 }

@@ -65,6 +65,22 @@ impl Tls {
         config.cert_resolver.resolve(hello)?;
         Some(Arc::clone(config))
     }
+
+    /// The configuration for QUIC, which has TLS 1.3 only, and authorities that check a challenge do not use it.
+    ///
+    /// # Errors
+    /// When the provider lacks what is needed.
+    pub(crate) fn for_quic(
+        plane: &Arc<Plane>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
+            .with_protocol_versions(&[&version::TLS13])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(TableResolver(Arc::clone(plane))));
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+        Ok(config)
+    }
 }
 
 /// For clients.

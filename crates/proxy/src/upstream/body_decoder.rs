@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Malformed;
+use super::{Malformed, is_hop_by_hop};
 
 /// Where in a body the reading is.
 #[derive(Debug)]
@@ -189,7 +189,9 @@ fn take_trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Malformed> 
                     .map_err(|_| Malformed("bad trailer"))?;
                 let value =
                     HeaderValue::from_bytes(header.value).map_err(|_| Malformed("bad trailer"))?;
-                trailers.append(name, value);
+                if !is_hop_by_hop(name.as_str()) && name != http::header::CONTENT_LENGTH {
+                    trailers.append(name, value);
+                }
             }
             length
         }

@@ -19,7 +19,7 @@ pub(crate) use body_decoder::{BodyDecoder, Decoded};
 pub(crate) use connection::Connection;
 pub(crate) use pool::Pool;
 pub(crate) use request_body::{RequestBody, RequestSender, SendError};
-pub(crate) use request_head::{ForwardedHead, RequestFraming, write_request_head};
+pub(crate) use request_head::{ForwardedHead, RequestFraming, push_header, write_request_head};
 pub(crate) use response_head::{ResponseHead, is_hop_by_hop, parse_response_head};
 
 /// A response that is not HTTP; the text says what is wrong with it.

@@ -7,17 +7,17 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use http::header::HeaderMap;
 use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
 
 use super::Connection;
 use crate::buffer::BufferedBody;
+use crate::inbound::{InboundBody, InboundError};
 
 /// Where the body comes from.
 pub(crate) enum RequestBody {
     /// There is none.
     Empty,
     /// The client, as it sends.
-    Stream(Incoming),
+    Stream(InboundBody),
     /// It was gathered before.
     Buffered(Box<BufferedBody>),
 }
@@ -28,7 +28,7 @@ pub(crate) enum SendError {
     /// The target's connection.
     Target(io::Error),
     /// The client's.
-    Client(hyper::Error),
+    Client(InboundError),
     /// The temporary file.
     Spill(io::Error),
 }
@@ -39,6 +39,8 @@ pub(crate) struct RequestSender {
     pending: Bytes,
     body: RequestBody,
     chunked: bool,
+    /// The body is not asked for yet.
+    held: bool,
     body_touched: bool,
     sent_any: bool,
     finished: bool,
@@ -54,6 +56,7 @@ impl RequestSender {
             head,
             body,
             chunked,
+            held: false,
             body_touched: false,
             sent_any: false,
             finished,
@@ -79,6 +82,9 @@ impl RequestSender {
             if self.finished {
                 return Poll::Ready(Ok(()));
             }
+            if self.held {
+                return Poll::Pending;
+            }
             self.body_touched = true;
             match ready!(self.poll_piece(cx))? {
                 Some(frame) => self.pending = self.encode(frame),
@@ -90,6 +96,22 @@ impl RequestSender {
                 }
             }
         }
+    }
+
+    /// Sends no more than the head until [`Self::release`]: the client waits to be asked for the body, and the
+    /// target decides whether it is wanted.
+    pub(crate) fn hold(&mut self) {
+        self.held = !self.finished;
+    }
+
+    /// The body may follow.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// The body is not asked for yet.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Everything was written.
@@ -118,10 +140,7 @@ impl RequestSender {
     ) -> Poll<Result<Option<Frame<Bytes>>, SendError>> {
         Poll::Ready(match &mut self.body {
             RequestBody::Empty => Ok(None),
-            RequestBody::Buffered(body) => match body.next() {
-                Ok(piece) => Ok(piece.map(Frame::data)),
-                Err(error) => Err(SendError::Spill(error)),
-            },
+            RequestBody::Buffered(body) => body.next_frame().map_err(SendError::Spill),
             RequestBody::Stream(body) => match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => Ok(Some(frame)),
                 Some(Err(error)) => Err(SendError::Client(error)),
@@ -155,6 +174,9 @@ impl RequestSender {
 fn last_chunk(trailers: &HeaderMap) -> Bytes {
     let mut out = b"0\r\n".to_vec();
     for (name, value) in trailers {
+        if !may_trail(name.as_str()) {
+            continue;
+        }
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
@@ -162,4 +184,45 @@ fn last_chunk(trailers: &HeaderMap) -> Bytes {
     }
     out.extend_from_slice(b"\r\n");
     Bytes::from(out)
+}
+
+/// What frames, routes or authorises a request must not come after it (RFC 9110 §6.5.1): who reads it has decided by
+/// then, and who merges it into the head would decide otherwise.
+fn may_trail(name: &str) -> bool {
+    !super::is_hop_by_hop(name)
+        && !name.starts_with("x-forwarded-")
+        && !matches!(
+            name,
+            "host"
+                | "content-length"
+                | "content-encoding"
+                | "content-type"
+                | "content-range"
+                | "authorization"
+                | "cookie"
+                | "expect"
+                | "forwarded"
+                | "x-kamal-target"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn item_d4_trailers_pass_and_what_belongs_into_the_head_does_not() {
+        let mut trailers = HeaderMap::new();
+        for name in [
+            "x-sum",
+            "content-length",
+            "transfer-encoding",
+            "host",
+            "x-forwarded-for",
+        ] {
+            trailers.append(name, HeaderValue::from_static("1"));
+        }
+        assert_eq!(last_chunk(&trailers), "0\r\nx-sum: 1\r\n\r\n");
+    }
 }

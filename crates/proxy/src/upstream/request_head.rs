@@ -169,7 +169,7 @@ fn push_line(out: &mut Vec<u8>, start: &[u8], value: &[u8]) {
 }
 
 /// `x-forwarded-for` goes out as `X-Forwarded-For`.
-fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(crate) fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     let mut first = true;
     out.extend(name.bytes().map(|byte| {
         let cased = if first {

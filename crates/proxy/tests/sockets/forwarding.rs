@@ -131,9 +131,6 @@ fn every_kind_of_body_gets_through() {
                 false
             }
             "/204" => stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_ok(),
-            "/interim" => {
-                stream.write_all(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Nope\r\nContent-Length: 1\r\n\r\nn").is_ok()
-            }
             _ => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").is_ok(),
         }
     });
@@ -156,11 +153,6 @@ fn every_kind_of_body_gets_through() {
         assert_eq!(get(port, "a", "/until-eof").text(), "until the end");
         assert_eq!(get(port, "a", "/old").text(), "old");
         assert_eq!(get(port, "a", "/204").status, 204);
-        let answer = get(port, "a", "/interim");
-        assert_eq!(
-            (answer.status, answer.text().as_str(), answer.header("Link")),
-            (404, "n", None)
-        );
         let answer = request(port, "HEAD", "a", "/head", &[], b"");
         assert_eq!(
             (answer.status, answer.header("Content-Length")),
@@ -220,20 +212,6 @@ fn trailers_go_both_ways_when_streaming() {
             .collect::<Vec<_>>(),
         ["x-in: 7"]
     );
-}
-
-/// parity: proxy 123
-#[test]
-fn expect_continue_is_answered_at_once() {
-    let proxy = Proxy::start();
-    let origin = Origin::start(|seen, stream| reply(stream, "200 OK", &[], &seen.body));
-    proxy.deploy("web", &origin.address, &[]);
-    let mut link = Link::open(proxy.http);
-    link.write("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
-    assert_eq!(link.read().status, 100);
-    link.write("body");
-    assert_eq!(link.read().text(), "body");
-    assert_eq!(origin.seen()[0].header("Expect"), Some("100-continue"));
 }
 
 /// parity: proxy 119

@@ -35,7 +35,7 @@ fn certificate(proxy: &Proxy) -> [String; 2] {
     ]
 }
 
-fn deploy(proxy: &Proxy, service: &str, target: &str, more: &[&str]) {
+pub(crate) fn deploy(proxy: &Proxy, service: &str, target: &str, more: &[&str]) {
     let [certificate, key] = certificate(proxy);
     let mut args = vec!["--tls", &certificate, &key];
     args.extend(more);
@@ -44,7 +44,7 @@ fn deploy(proxy: &Proxy, service: &str, target: &str, more: &[&str]) {
 
 /// Accepts any certificate; which one it was can be asked afterwards.
 #[derive(Debug)]
-struct AnyCertificate;
+pub(crate) struct AnyCertificate;
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
@@ -97,7 +97,7 @@ pub(crate) fn client_config() -> ClientConfig {
 }
 
 /// A handshake; `None` for the name sends none.
-fn dial(port: u16, name: Option<&'static str>) -> std::io::Result<Tls> {
+pub(crate) fn dial(port: u16, name: Option<&'static str>) -> std::io::Result<Tls> {
     let mut config = client_config();
     config.enable_sni = name.is_some();
     shake_hands(port, name.unwrap_or("unnamed"), Arc::new(config))
@@ -118,7 +118,7 @@ pub(crate) fn shake_hands(
     Ok(stream)
 }
 
-fn get_tls(port: u16, name: Option<&'static str>, host: &str, path: &str) -> Answer {
+pub(crate) fn get_tls(port: u16, name: Option<&'static str>, host: &str, path: &str) -> Answer {
     let mut link = Link::over(dial(port, name).unwrap());
     link.write(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
     link.read()

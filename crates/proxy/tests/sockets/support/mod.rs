@@ -1,10 +1,14 @@
 //! A proxy process, targets with scripted behaviour and a plain HTTP client, all over real sockets.
 
 mod client;
+mod http2;
+mod http3;
 mod origin;
 mod proxy;
 
 pub(crate) use client::{Answer, Link, get, request, send};
+pub(crate) use http2::{Http2, read as read_http2};
+pub(crate) use http3::{Http3, Reply, connect_error, read as read_http3};
 pub(crate) use origin::{Origin, reply};
 pub(crate) use proxy::{Proxy, free_port};
 
