@@ -75,13 +75,15 @@ async fn serve(core: Rc<Core>, incoming: quinn::Incoming) {
     let patience = Rc::new(Patience::default());
     let requests = Rc::new(Requests::default());
     let mut end = End::new();
+    let mut used = false;
     loop {
         let over = requests.count.get() == 0;
         tokio::select! {
             wish = next_wish(&handle, &patience, end.leaving) => match wish {
                 Wish::Finish => {
                     end.leave(&quic);
-                    if connection.shutdown(ALL).await.is_err() {
+                    // Without a request so far, the announcement says that none will be served.
+                    if connection.shutdown(ALL).await.is_err() || !used {
                         break;
                     }
                 }
@@ -98,6 +100,7 @@ async fn serve(core: Rc<Core>, incoming: quinn::Incoming) {
                 if peer != client.peer {
                     client = Rc::new(client.moved(peer));
                 }
+                used = true;
                 let one = Request::new(&requests);
                 let (core, client) = (Rc::clone(&core), Rc::clone(&client));
                 let patience = Rc::clone(&patience);

@@ -352,7 +352,7 @@ impl quic::SendStream<Bytes> for SendStream {
     }
 
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        Poll::Ready(self.stream.finish().map_err(|error| unknown(error)))
+        Poll::Ready(self.stream.finish().map_err(unknown))
     }
 
     fn reset(&mut self, reset_code: u64) {

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request};
 
 use crate::support::{
-    Http2, Http3, Link, Origin, Proxy, connect_error, eventually, get, read_http3, reply,
+    Http2, Http3, Link, Origin, Proxy, connect_error, eventually, get, read_http2, read_http3,
+    reply,
 };
 use crate::tls::{deploy, dial, get_tls};
 
@@ -221,6 +222,30 @@ fn requests_without_a_body_have_none_at_the_target() {
 }
 
 #[test]
+fn head_keeps_the_length_and_has_no_body() {
+    let origin = Origin::start(|_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+            .is_ok()
+    });
+    let proxy = start(&origin, &[]);
+    let replies = run(async {
+        let request = || Request::head("https://a.com/").body(()).unwrap();
+        let http3 = Http3::open(proxy.https, "a.com").await;
+        let mut stream = http3.start(request()).await;
+        stream.finish().await.unwrap();
+        let three = read_http3(&mut stream).await.unwrap();
+        let http2 = Http2::open(proxy.https, "a.com").await;
+        let (response, _stream) = http2.start(request(), true).await.unwrap();
+        [read_http2(response).await.unwrap(), three]
+    });
+    for reply in replies {
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 0));
+        assert_eq!(reply.headers["content-length"], "9");
+    }
+}
+
+#[test]
 fn many_requests_share_a_connection() {
     let origin = Origin::start(|seen, stream| {
         std::thread::sleep(Duration::from_millis(20));
@@ -352,7 +377,7 @@ fn item_126_a_client_that_takes_its_request_back_is_logged_with_499() {
         }
         stream.stop_sending(h3::error::Code::H3_REQUEST_CANCELLED);
         tokio::task::spawn_blocking(move || {
-            assert_eq!(proxy.request_logged("/gone")["status"], 499)
+            assert_eq!(proxy.request_logged("/gone")["status"], 499);
         })
         .await
         .unwrap();
@@ -468,4 +493,41 @@ fn item_89_a_client_that_does_not_read_cannot_hold_a_drain_over_http2_or_http3()
         });
         assert_eq!(proxy.request_logged("/huge")["status"], 200);
     }
+}
+
+#[test]
+fn after_a_takeover_the_old_proxy_finishes_and_the_new_one_serves() {
+    let release = Arc::new(AtomicBool::new(false));
+    let released = release.clone();
+    let origin = Origin::start(move |seen, stream| {
+        while seen.path() == "/slow" && !released.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        reply(stream, "200 OK", &[], b"finished")
+    });
+    let mut proxy = start(&origin, &[]);
+    run(async {
+        let client = Http3::open(proxy.https, "a.com").await;
+        let request = Request::get("https://a.com/slow").body(()).unwrap();
+        let mut stream = client.start(request).await;
+        stream.finish().await.unwrap();
+        while origin.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut old = proxy.take_over(&["--http3"]);
+        // As long as the old proxy has the port, nobody is told of HTTP/3.
+        let answer = get_tls(proxy.https, Some("a.com"), "a.com", "/");
+        assert_eq!((answer.status, answer.header("Alt-Svc")), (200, None));
+        release.store(true, Ordering::SeqCst);
+        assert_eq!(read_http3(&mut stream).await.unwrap().text(), "finished");
+        client.quic.closed().await;
+        assert!(old.wait().unwrap().success());
+        let told = || {
+            let answer = get_tls(proxy.https, Some("a.com"), "a.com", "/");
+            answer.header("Alt-Svc").is_some()
+        };
+        eventually("the new proxy has the port", told);
+        let again = Http3::open(proxy.https, "a.com").await;
+        assert_eq!(again.get("https://a.com/").await.text(), "finished");
+    });
 }

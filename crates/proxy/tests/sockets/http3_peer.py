@@ -2,8 +2,8 @@
 
 usage: http3_peer.py HTTPS_PORT CHECK
 
-Ends with 0 when the check passed; else what went wrong is on standard error. Informational responses are not among the
-checks: aioquic takes every second head of an answer for trailers.
+Ends with 0 when the check passed; else what went wrong is on standard error. Not among the checks are informational responses,
+as aioquic takes every second head of an answer for trailers, and HEAD, whose Content-Length it holds against the body.
 """
 
 import asyncio
@@ -105,8 +105,6 @@ async def get(port):
             same("status", answer.status, 200)
             same("path", answer.header("x-path"), b"/echo?a=b")
             same("body", answer.body, b"")
-        answer = await client.request("HEAD", "/head")
-        same("status of HEAD", (answer.status, answer.body), (200, b""))
 
 
 async def bodies(port):
@@ -161,7 +159,10 @@ async def migration(port):
         # Another address: the same connection goes on from a new socket.
         loop = asyncio.get_running_loop()
         old = client._transport
-        await loop.create_datagram_endpoint(lambda: client, local_addr=("127.0.0.1", 0))
+        moved = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        moved.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        moved.bind(("::", 0))
+        await loop.create_datagram_endpoint(lambda: client, sock=moved)
         client._quic.change_connection_id()
         for n in range(20):
             same("after", (await client.request("GET", f"/echo/{n}")).status, 200)

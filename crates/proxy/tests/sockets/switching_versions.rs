@@ -57,7 +57,7 @@ fn over_http1(port: u16, number: usize, tally: &Tally) {
         tally.count(
             outcome
                 .map(|answer| (answer.status, answer.body))
-                .ok_or("no answer".into()),
+                .ok_or_else(|| "no answer".into()),
         );
         if failed {
             link = Link::over(crate::tls::dial(port, Some("a.com")).unwrap());
