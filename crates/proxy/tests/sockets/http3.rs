@@ -515,6 +515,9 @@ fn after_a_takeover_the_old_proxy_finishes_and_the_new_one_serves() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let mut old = proxy.take_over(&["--http3"]);
+        eventually("the old one accepts no more", || {
+            !proxy.logged("Handed over to a new proxy").is_empty()
+        });
         // As long as the old proxy has the port, nobody is told of HTTP/3.
         let answer = get_tls(proxy.https, Some("a.com"), "a.com", "/");
         assert_eq!((answer.status, answer.header("Alt-Svc")), (200, None));
