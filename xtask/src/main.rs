@@ -11,6 +11,7 @@
 mod generate;
 mod layers;
 mod links;
+mod mutations;
 mod parity;
 mod purity;
 mod sources;
@@ -28,6 +29,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   purity                   libraries in the middle do not touch the outside world
   links                    links between documents lead somewhere
   gen [--check]            write (or compare) what is generated from the code: docs/cli-reference.md
+  mutations                spoil the code place by place; the named tests must fail. Writes docs/mutations.md
   parity [--check]         write (or compare) which test shows which item of docs/parity/*.md
   parity --strict LIST     fail when an item of LIST (config, commands or proxy) has no test
 ";
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         ["purity"] => purity::check(&root),
         ["gen"] => generate::write(&root),
         ["gen", "--check"] => generate::compare(&root),
+        ["mutations"] => mutations::run(&root),
         ["parity"] => parity::write(&root),
         ["parity", "--check"] => parity::compare(&root),
         ["parity", "--strict", list] => match ListName::from_word(list) {

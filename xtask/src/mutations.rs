@@ -1,0 +1,220 @@
+//! `cargo xtask mutations`: proof that tests would notice. Each entry of `xtask/mutations.json` spoils one place of the code, and one
+//! named test must fail then.
+//!
+//! In: the list and the repository's files. Out: `docs/mutations.md`, and a finding for each mutation that survives. It works on a copy
+//! of the files, so that nothing here changes, and shares the build folder, so that only the project's own crates are built again.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::Findings;
+
+/// A spoilt program may run for ever; it has failed its test then.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// One entry of the list.
+struct Mutation {
+    /// A heading of the proxy's checklist.
+    group: String,
+    /// Relative to the root.
+    file: String,
+    /// What is there, exactly once.
+    find: String,
+    /// What is put there.
+    replace: String,
+    /// The crate of the test.
+    package: String,
+    /// Its name, with modules.
+    test: String,
+}
+
+/// What became of a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+    /// It did not run: the code does not compile, or there is no such test.
+    Absent,
+}
+
+/// Runs all mutations and writes the table.
+pub(crate) fn run(root: &Path) -> Findings {
+    match attempt(root) {
+        Ok(findings) => findings,
+        Err(error) => vec![format!("mutations: {error}")],
+    }
+}
+
+fn attempt(root: &Path) -> Result<Findings, Box<dyn std::error::Error>> {
+    let list = read(&root.join("xtask/mutations.json"))?;
+    let copy = root.join("target/mutations/tree");
+    copy_tracked(root, &copy)?;
+    let mut findings = Findings::new();
+    let mut table = String::new();
+    for mutation in &list {
+        let name = format!("{}: {}", mutation.group, mutation.test);
+        let path = copy.join(&mutation.file);
+        let before = fs::read_to_string(&path)?;
+        if before.matches(&mutation.find).count() != 1 {
+            findings.push(format!(
+                "mutations: {name}: the text to replace is not there once"
+            ));
+            continue;
+        }
+        fs::write(&path, before.replacen(&mutation.find, &mutation.replace, 1))?;
+        let outcome = test(root, &copy, mutation);
+        fs::write(&path, before)?;
+        let word = match outcome? {
+            Verdict::Failed => "killed",
+            Verdict::Passed => "survived",
+            Verdict::Absent => "did not run",
+        };
+        println!("{word:12} {name}");
+        if word != "killed" {
+            findings.push(format!("mutations: {name}: {word}"));
+        }
+        writeln!(table, "{}", row(mutation, word))?;
+    }
+    // The same tests must pass as the code is, or they would prove nothing.
+    for mutation in &list {
+        if test(root, &copy, mutation)? != Verdict::Passed {
+            findings.push(format!(
+                "mutations: {} fails without a mutation",
+                mutation.test
+            ));
+        }
+    }
+    let killed = table.matches("| killed |").count();
+    let page = format!(
+        "# Mutations\n\nWhat `cargo xtask mutations` found when it last ran: each line is a change that breaks the proxy (they are in\n\
+         [xtask/mutations.json](../xtask/mutations.json)), and the test that must fail with it. Groups are those of\n\
+         [the proxy's checklist](parity/proxy.md). Killed: {killed} of {}.\n\n\
+         | group | file | test | outcome |\n|---|---|---|---|\n{table}",
+        list.len()
+    );
+    fs::write(root.join("docs/mutations.md"), page)?;
+    Ok(findings)
+}
+
+fn row(mutation: &Mutation, word: &str) -> String {
+    let Mutation {
+        group,
+        file,
+        package,
+        test,
+        ..
+    } = mutation;
+    format!("| {group} | `{file}` | `{package}` `{test}` | {word} |")
+}
+
+fn read(path: &Path) -> Result<Vec<Mutation>, Box<dyn std::error::Error>> {
+    let list: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let entries = list.as_array().ok_or("the list is no list")?;
+    entries
+        .iter()
+        .map(|entry| {
+            let text = |key: &str| match entry[key].as_str() {
+                Some(text) => Ok(text.to_owned()),
+                None => Err(format!("an entry without `{key}`")),
+            };
+            Ok(Mutation {
+                group: text("group")?,
+                file: text("file")?,
+                find: text("find")?,
+                replace: text("replace")?,
+                package: text("package")?,
+                test: text("test")?,
+            })
+        })
+        .collect()
+}
+
+/// Copies what git knows, in the state it is in.
+fn copy_tracked(root: &Path, copy: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    if copy.exists() {
+        fs::remove_dir_all(copy)?;
+    }
+    let listed = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root)
+        .output()?;
+    for file in String::from_utf8(listed.stdout)?.split_terminator('\0') {
+        let (from, to) = (root.join(file), copy.join(file));
+        if from.is_file() {
+            fs::create_dir_all(to.parent().unwrap_or(copy))?;
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
+}
+
+fn test(root: &Path, copy: &Path, mutation: &Mutation) -> io::Result<Verdict> {
+    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let output = root.join("target/mutations/output");
+    let mut child = Command::new(cargo)
+        .args([
+            "test",
+            "--locked",
+            "--lib",
+            "--package",
+            &mutation.package,
+            "--target-dir",
+        ])
+        .arg(root.join("target"))
+        .args(["--", "--exact", &mutation.test])
+        .current_dir(copy)
+        .stdout(File::create(&output)?)
+        .stderr(Stdio::null())
+        .spawn()?;
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() > LONGEST {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Verdict::Failed);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let text = fs::read_to_string(&output)?;
+    let line = |word: &str| text.contains(&format!("test {} ... {word}", mutation.test));
+    Ok(if line("ok") {
+        Verdict::Passed
+    } else if line("FAILED") {
+        Verdict::Failed
+    } else {
+        Verdict::Absent
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_still_fits_the_code() {
+        let root = crate::tree::root();
+        let list = read(&root.join("xtask/mutations.json")).unwrap();
+        for Mutation {
+            file,
+            find,
+            replace,
+            test,
+            ..
+        } in &list
+        {
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            assert_eq!(text.matches(find.as_str()).count(), 1, "{file}: {find}");
+            assert_ne!(find, replace);
+            let name = test.rsplit("::").next().unwrap();
+            assert!(!name.is_empty());
+        }
+        let groups: std::collections::BTreeSet<_> = list.iter().map(|entry| &entry.group).collect();
+        assert!(groups.len() >= 12, "{groups:?}");
+    }
+}
