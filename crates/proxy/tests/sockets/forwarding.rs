@@ -362,7 +362,13 @@ fn items_d1_and_d2_hints_before_an_answer_leave_no_trace_in_it() {
         args.extend(more);
         proxy.deploy("web", &origin.address, &args);
         // A write, which is marked by a cookie.
-        let answer = request(proxy.http, "POST", "a", "/", &[], b"body");
+        let mut link = Link::open(proxy.http);
+        link.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+        for _ in 0..2 {
+            let hint = link.read();
+            assert_eq!((hint.status, hint.header("Link")), (103, Some("</hint>")));
+        }
+        let answer = link.read();
         assert_eq!((answer.status, answer.text().as_str()), (404, "nope"));
         assert!(answer.line.contains(" 404 "), "{}", answer.line);
         let all = |name: &str| {
