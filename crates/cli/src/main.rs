@@ -23,6 +23,11 @@ mod world;
 
 use std::process::ExitCode;
 
+/// Where jemalloc's background thread is to be had: without it, memory of connections that rest would stay (docs/adr/0013).
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let edge = edge::Edge::gather();
     if edge.called_as("kamal-proxy") {
