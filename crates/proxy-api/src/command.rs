@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use crate::deploy_args::{self, DeployArgs};
+use crate::deploy_args::DeployArgs;
+use crate::deploy_table;
 use crate::flags::{FlagError, Parsed, Spec, parse};
 use crate::help;
 use crate::places::ProxyEnv;
@@ -102,7 +103,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         name: "deploy",
         usage: "deploy <service>",
         about: "Deploy a target host",
-        flags: deploy_args::FLAGS,
+        flags: deploy_table::FLAGS,
     },
     Entry {
         name: "list",
@@ -222,7 +223,7 @@ impl Command {
             "resume" => Self::Resume(one_service(&parsed)?),
             "stop" => Self::Stop(StopArgs::from_parsed(&parsed)?),
             "upgrade" => Self::Upgrade,
-            _ => Self::Run(RunArgs::from_parsed(&parsed, env)),
+            _ => Self::Run(RunArgs::from_parsed(&parsed, env)?),
         })
     }
 
@@ -263,6 +264,8 @@ pub(crate) fn one_service(parsed: &Parsed) -> Result<String, UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duration::GoDuration;
+    use crate::edge_args::{EdgeArgs, ProxyProtocol};
 
     fn read(args: &[&str]) -> Result<Command, UsageError> {
         Command::parse(
@@ -345,7 +348,43 @@ mod tests {
                 metrics_port: 0,
                 http3: true,
                 takeover: false,
+                edge: EdgeArgs::default(),
             }))
+        );
+    }
+
+    #[test]
+    fn run_takes_what_it_asks_of_connections() {
+        let run = |args: &[&str]| {
+            let mut all = vec!["run"];
+            all.extend(args);
+            match read(&all) {
+                Ok(Command::Run(args)) => Ok(args.edge),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let edge = run(&[
+            "--proxy-protocol=required",
+            "--trusted-proxy=10.0.0.0/8,::1",
+            "--header-timeout=5s",
+            "--idle-timeout=75s",
+            "--max-connections=100",
+        ])
+        .unwrap();
+        assert_eq!(edge.proxy_protocol, ProxyProtocol::Required);
+        assert_eq!(edge.trusted_proxies.len(), 2);
+        assert_eq!(edge.header_timeout, GoDuration::from_secs(5));
+        assert_eq!(edge.idle_timeout, GoDuration::from_secs(75));
+        assert_eq!(edge.max_connections, 100);
+        assert_eq!(run(&[]), Ok(EdgeArgs::default()));
+        assert_eq!(
+            run(&["--proxy-protocol=yes"]).unwrap_err(),
+            r#"invalid argument "yes" for "--proxy-protocol" flag: neither off, optional nor required"#
+        );
+        assert_eq!(
+            run(&["--trusted-proxy=10.0.0.0/40"]).unwrap_err(),
+            r#"invalid argument "10.0.0.0/40" for "--trusted-proxy" flag: `10.0.0.0/40` is no network such as 10.0.0.0/8 or 2001:db8::/32"#
         );
     }
 

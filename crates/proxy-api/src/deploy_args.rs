@@ -5,17 +5,19 @@ use std::ffi::OsString;
 
 use crate::command::{UsageError, one_service};
 use crate::control::DeployRequest;
+use crate::deploy_table::FLAGS;
 use crate::duration::GoDuration;
-use crate::flags::{Kind, Parsed, Spec, flag, parse};
+use crate::flags::{Parsed, parse};
 use crate::options::{
     HealthCheckOptions, STAGING_DIRECTORY, ServiceOptions, TargetOptions, canonical_header,
 };
+use crate::own_args::OwnArgs;
 
 /// `deploy <service>` as given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(
     missing_docs,
-    reason = "each field is the flag of the same name; FLAGS describes them"
+    reason = "each field is the flag of the same name; the table of flags describes them"
 )]
 pub struct DeployArgs {
     pub service: String,
@@ -56,217 +58,8 @@ pub struct DeployArgs {
     pub forward_headers: Option<bool>,
     pub client_ip_header: Option<String>,
     pub scope_cookie_paths: Option<bool>,
+    pub own: OwnArgs,
 }
-
-pub(crate) const FLAGS: &[Spec] = &[
-    flag(
-        "target",
-        Kind::List,
-        "",
-        "Target host[:port], required; repeat for several",
-    ),
-    flag("read-target", Kind::List, "", "Target for read requests"),
-    flag(
-        "host",
-        Kind::List,
-        "",
-        "Host to serve (none serves every host)",
-    ),
-    flag(
-        "path-prefix",
-        Kind::List,
-        "",
-        "Path prefix to serve (none serves every path)",
-    ),
-    flag(
-        "strip-path-prefix",
-        Kind::Bool,
-        "true",
-        "Cut the matched prefix from the path",
-    ),
-    flag("tls", Kind::Bool, "false", "Serve HTTPS"),
-    flag(
-        "tls-on-demand-url",
-        Kind::Text,
-        "",
-        "Ask this URL before ordering a certificate",
-    ),
-    flag(
-        "tls-staging",
-        Kind::Bool,
-        "false",
-        "Order certificates from the staging directory",
-    ),
-    flag(
-        "tls-acme-directory",
-        Kind::Text,
-        "",
-        "Order certificates from the authority with this directory URL",
-    ),
-    flag(
-        "tls-certificate-path",
-        Kind::Text,
-        "",
-        "PEM certificate chain to serve",
-    ),
-    flag(
-        "tls-private-key-path",
-        Kind::Text,
-        "",
-        "PEM private key of that certificate",
-    ),
-    flag(
-        "tls-acme-cache-path",
-        Kind::Text,
-        "",
-        "Folder of the certificate cache",
-    ),
-    flag("tls-redirect", Kind::Bool, "true", "Redirect HTTP to HTTPS"),
-    flag(
-        "canonical-host",
-        Kind::Text,
-        "",
-        "Redirect every other host to this one",
-    ),
-    flag(
-        "deploy-timeout",
-        Kind::Duration,
-        "30s",
-        "Targets must be healthy within this time",
-    ),
-    flag(
-        "drain-timeout",
-        Kind::Duration,
-        "30s",
-        "Wait this long for requests in flight",
-    ),
-    flag(
-        "force",
-        Kind::Bool,
-        "false",
-        "Install without waiting for health",
-    ),
-    flag(
-        "health-check-interval",
-        Kind::Duration,
-        "1s",
-        "Time between health checks",
-    ),
-    flag(
-        "health-check-timeout",
-        Kind::Duration,
-        "5s",
-        "Longest time for one health check",
-    ),
-    flag(
-        "health-check-path",
-        Kind::Text,
-        "/up",
-        "Path of the health check",
-    ),
-    flag(
-        "health-check-port",
-        Kind::Int,
-        "0",
-        "Port of the health check (0 is the target's)",
-    ),
-    flag(
-        "health-check-host",
-        Kind::Text,
-        "",
-        "Host header of the health check",
-    ),
-    flag(
-        "writer-affinity-timeout",
-        Kind::Duration,
-        "1s",
-        "Reads after a write stay on writers",
-    ),
-    flag(
-        "read-target-websockets",
-        Kind::Bool,
-        "false",
-        "Read targets take WebSockets",
-    ),
-    flag(
-        "target-timeout",
-        Kind::Duration,
-        "30s",
-        "Longest wait for response headers",
-    ),
-    flag(
-        "buffer-requests",
-        Kind::Bool,
-        "false",
-        "Read requests whole before forwarding",
-    ),
-    flag(
-        "buffer-responses",
-        Kind::Bool,
-        "false",
-        "Read responses whole before answering",
-    ),
-    flag(
-        "buffer-memory",
-        Kind::Int,
-        "1048576",
-        "Bytes of a buffered body kept in memory",
-    ),
-    flag(
-        "max-request-body",
-        Kind::Int,
-        "0",
-        "Largest request body (0 is unlimited)",
-    ),
-    flag(
-        "max-response-body",
-        Kind::Int,
-        "0",
-        "Largest response body (0 is unlimited)",
-    ),
-    flag(
-        "error-pages",
-        Kind::Text,
-        "",
-        "Folder with custom error pages",
-    ),
-    flag(
-        "log-request-header",
-        Kind::List,
-        "",
-        "Request header to log",
-    ),
-    flag(
-        "log-response-header",
-        Kind::List,
-        "",
-        "Response header to log",
-    ),
-    flag(
-        "exclude-metrics-path",
-        Kind::List,
-        "",
-        "Path left out of the metrics",
-    ),
-    flag(
-        "forward-headers",
-        Kind::Bool,
-        "not --tls",
-        "Trust X-Forwarded headers of the client",
-    ),
-    flag(
-        "client-ip-header",
-        Kind::Text,
-        "",
-        "Header that carries the client's address",
-    ),
-    flag(
-        "scope-cookie-paths",
-        Kind::Bool,
-        "false",
-        "Put cookie paths under the prefix",
-    ),
-];
 
 impl DeployArgs {
     /// Parses what follows `deploy` and checks it as far as the client can.
@@ -317,6 +110,7 @@ impl DeployArgs {
             forward_headers: parsed.bool("forward-headers"),
             client_ip_header: parsed.text("client-ip-header"),
             scope_cookie_paths: parsed.bool("scope-cookie-paths"),
+            own: OwnArgs::from_parsed(parsed)?,
         };
         // Only the presence of the buffering flag counts, not its value; the original's order of checks.
         if args.max_request_body.is_some() && args.buffer_requests.is_none() {
@@ -423,8 +217,12 @@ impl DeployArgs {
             log_response_headers: canonical(&self.log_response_headers),
             forward_headers: self
                 .forward_headers
-                .unwrap_or_else(|| !self.tls.unwrap_or(false)),
+                // Who says whom to believe, wants them believed.
+                .unwrap_or_else(|| {
+                    !self.own.trusted_proxies.is_empty() || !self.tls.unwrap_or(false)
+                }),
             scope_cookie_paths: self.scope_cookie_paths.unwrap_or(false),
+            dhow: self.own.to_options(),
         }
     }
 }
@@ -432,6 +230,7 @@ impl DeployArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flags::Kind;
 
     fn read(args: &[&str]) -> Result<DeployArgs, UsageError> {
         DeployArgs::parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
@@ -505,6 +304,11 @@ mod tests {
         assert!(!forward(&["--tls"]));
         assert!(forward(&["--tls", "--forward-headers"]));
         assert!(!forward(&["--forward-headers=false"]));
+        assert!(forward(&["--tls", "--trusted-proxy=10.0.0.0/8"]));
+        assert!(!forward(&[
+            "--forward-headers=false",
+            "--trusted-proxy=10.0.0.0/8"
+        ]));
     }
 
     /// parity: proxy 7
@@ -574,6 +378,7 @@ mod tests {
                 let value = match (spec.name, spec.kind) {
                     ("canonical-host" | "host", _) => "a.com",
                     ("tls-on-demand-url", _) => continue,
+                    ("trusted-proxy", _) => "10.0.0.0/8",
                     // One of the two at a time.
                     (name, _) if name == left_out => continue,
                     ("tls-acme-directory", _) => "https://ca.example.com/dir",

@@ -76,6 +76,7 @@ impl DeployArgs {
         flags.list("--exclude-metrics-path", &self.exclude_metrics_paths);
         flags.text("--client-ip-header", self.client_ip_header.as_deref());
         flags.bool("--scope-cookie-paths", self.scope_cookie_paths);
+        flags.0.extend(self.own.render());
         flags.0
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use crate::cidr::Cidr;
 use crate::csv::split_record;
 use crate::duration::GoDuration;
 use crate::literal::{parse_bool, parse_int, quote};
@@ -129,6 +130,20 @@ impl Parsed {
             Some(Value::List(values)) => values.clone(),
             _ => Vec::new(),
         }
+    }
+
+    /// A list of networks.
+    pub(crate) fn networks(&self, name: &str) -> Result<Vec<Cidr>, FlagError> {
+        let texts = self.list(name).into_iter();
+        texts
+            .map(|text| {
+                Cidr::parse(&text).map_err(|error| FlagError::Value {
+                    name: name.to_owned(),
+                    value: quote(&text),
+                    why: error.to_string(),
+                })
+            })
+            .collect()
     }
 
     fn set(&mut self, spec: &Spec, text: &str) -> Result<(), FlagError> {

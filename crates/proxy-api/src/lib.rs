@@ -17,18 +17,22 @@
 )]
 
 mod acme_env;
+mod cidr;
 mod command;
 mod control;
 mod csv;
 mod deploy_args;
 mod deploy_flags;
+mod deploy_table;
 mod duration;
+mod edge_args;
 mod flags;
 mod handover;
 mod help;
 mod list_table;
 mod literal;
 mod options;
+mod own_args;
 mod places;
 mod rollout_args;
 mod run_args;
@@ -38,6 +42,7 @@ mod target_address;
 mod validate;
 
 pub use acme_env::AcmeEnv;
+pub use cidr::{Cidr, CidrError, is_within};
 pub use command::{Command, UsageError};
 pub use control::{
     CONTROL_VERSION, ControlReply, ControlRequest, DeployRequest, RolloutDeployRequest,
@@ -46,10 +51,14 @@ pub use control::{
 pub use deploy_args::DeployArgs;
 pub use deploy_flags::FlagValue;
 pub use duration::{DurationError, GoDuration};
+pub use edge_args::{EdgeArgs, ProxyProtocol};
 pub use flags::FlagError;
 pub use handover::HandoverLine;
 pub use list_table::{ListRow, render_list};
-pub use options::{HealthCheckOptions, STAGING_DIRECTORY, ServiceOptions, TargetOptions};
+pub use options::{
+    DhowOptions, HealthCheckOptions, STAGING_DIRECTORY, ServiceOptions, TargetOptions,
+};
+pub use own_args::OwnArgs;
 pub use places::{Places, ProxyEnv};
 pub use rollout_args::{RolloutDeployArgs, RolloutSetArgs};
 pub use run_args::RunArgs;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::cidr::Cidr;
 use crate::duration::GoDuration;
 
 /// ACME directory that `--tls-staging` selects (Let's Encrypt's staging environment).
@@ -129,6 +130,38 @@ pub struct TargetOptions {
     pub forward_headers: bool,
     /// Cookie paths are put under the stripped prefix.
     pub scope_cookie_paths: bool,
+    /// What kamal-proxy does not know; it skips the key, which is left out where nothing is set.
+    #[serde(
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "DhowOptions::is_default"
+    )]
+    pub dhow: DhowOptions,
+}
+
+/// dhow's own options of a target. Zero, empty and none mean the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DhowOptions {
+    /// Networks whose forwarding headers are believed; empty leaves it to `forward_headers` alone.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Failed checks in a row that take a serving target out; 0 ends checking as kamal-proxy does.
+    pub fall: u32,
+    /// Good checks in a row that bring it back.
+    pub rise: u32,
+    /// Time between checks of a target that serves; 0 is the health check's own.
+    pub watch_interval: GoDuration,
+    /// Longest wait for a connection; 0 is the default.
+    pub dial_timeout: GoDuration,
+    /// How long upgraded connections live after a switch; none is as long as the drain.
+    pub websocket_drain_timeout: Option<GoDuration>,
+    /// Over which time they are closed then; none is the default.
+    pub websocket_close_spread: Option<GoDuration>,
+}
+
+impl DhowOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `x-forwarded-FOR` becomes `X-Forwarded-For`: the case in which header names are stored and sent.

@@ -11,19 +11,27 @@ use crate::connection::serve;
 use crate::core::Core;
 use crate::handshake::shake_hands;
 use crate::http2;
+use crate::introduction::client_of;
+use crate::seats::Seat;
 use crate::tls::Tls;
 
 /// Accepts plain connections for ever.
 pub(crate) async fn accept_http(core: Rc<Core>, listener: TcpListener) {
     let port = core.plane.http_port;
     loop {
-        let Some((stream, peer)) = accept(&listener).await else {
+        Seat::free(&core.plane).await;
+        let Some((mut stream, peer)) = accept(&listener).await else {
             continue;
         };
         let arrival = Arrival::new(&core);
         let core = Rc::clone(&core);
-        let client = Rc::new(Client::new(peer, port, false));
         tokio::task::spawn_local(async move {
+            // Another core may have been quicker. What is accepted waits here, where no end of the listener drops it.
+            let seat = Seat::take(&core.plane).await;
+            let Some(peer) = client_of(&core.plane, &mut stream, peer).await else {
+                return;
+            };
+            let client = Rc::new(Client::new(peer, port, false).seated(seat));
             serve(core, stream, client).await;
             drop(arrival);
         });
@@ -34,17 +42,23 @@ pub(crate) async fn accept_http(core: Rc<Core>, listener: TcpListener) {
 pub(crate) async fn accept_https(core: Rc<Core>, listener: TcpListener, tls: Tls) {
     let port = core.plane.https_port;
     loop {
-        let Some((stream, peer)) = accept(&listener).await else {
+        Seat::free(&core.plane).await;
+        let Some((mut stream, peer)) = accept(&listener).await else {
             continue;
         };
         let arrival = Arrival::new(&core);
         let core = Rc::clone(&core);
         let tls = tls.clone();
         tokio::task::spawn_local(async move {
+            // Another core may have been quicker. What is accepted waits here, where no end of the listener drops it.
+            let seat = Seat::take(&core.plane).await;
+            let Some(peer) = client_of(&core.plane, &mut stream, peer).await else {
+                return;
+            };
             let Some(stream) = Box::pin(shake_hands(&core, stream, peer, &tls)).await else {
                 return;
             };
-            let client = Rc::new(Client::new(peer, port, true));
+            let client = Rc::new(Client::new(peer, port, true).seated(seat));
             if stream.get_ref().1.alpn_protocol() == Some(http2::ALPN) {
                 Box::pin(http2::serve(core, stream, client)).await;
             } else {

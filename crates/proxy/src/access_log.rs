@@ -154,17 +154,14 @@ fn write_attributes(out: &mut Vec<u8>, exchange: &Exchange, nanos: u64) {
 }
 
 fn remote_address(exchange: &Exchange) -> &[u8] {
-    let headers = &exchange.parts.headers;
-    let service = exchange.service.as_ref().map(|local| &local.service);
-    let stand_in = service
-        .and_then(|service| service.client_ip_header.as_ref())
-        .and_then(|name| headers.get(name));
     // What clients claim counts only where something in front is known to have checked it.
-    let trusted = service.is_some_and(|service| service.target_options.forward_headers);
-    let given = stand_in
-        .or_else(|| headers.get("x-forwarded-for").filter(|_| trusted))
-        .filter(|value| !value.is_empty());
-    given.map_or(exchange.client.peer_ip.as_bytes(), |value| value.as_bytes())
+    let given = exchange.service.as_ref().and_then(|local| {
+        let service = &local.service;
+        exchange
+            .trust(&service.target_options)
+            .client(&exchange.parts.headers, service.client_ip_header.as_ref())
+    });
+    given.unwrap_or(exchange.client.peer_ip.as_bytes())
 }
 
 fn protocol(exchange: &Exchange) -> &'static str {

@@ -67,7 +67,7 @@ impl Answer {
 pub(crate) fn switch(
     head: ResponseHead,
     target: Connection,
-    in_flight: InFlight,
+    mut in_flight: InFlight,
     upgrade: Option<UpgradeWish>,
 ) -> Result<Answer, Failure> {
     match (upgrade, &head.upgrade) {
@@ -78,7 +78,7 @@ pub(crate) fn switch(
                 .eq_ignore_ascii_case(given.as_bytes()) =>
         {
             // A tunnel has no time limit.
-            in_flight.set_deadline(None);
+            in_flight.upgrade();
             let protocol = given.clone();
             let switch = Switch {
                 head,

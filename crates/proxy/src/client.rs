@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use dhow_proxy_api::{EdgeArgs, GoDuration};
+
 use crate::core::Core;
 use crate::interim_wire::InterimWire;
+use crate::seats::Seat;
 use crate::slots::Slots;
-
-/// A head must be complete this long after its first byte.
-const HEAD_TIME: Duration = Duration::from_secs(60);
-/// An idle connection is closed after this long; above what load balancers in front use.
-const IDLE_TIME: Duration = Duration::from_secs(3600);
 
 /// A client's connection as its requests see it.
 pub(crate) struct Client {
@@ -36,6 +34,7 @@ pub(crate) struct Client {
     pub(crate) phase: Arc<Phase>,
     /// Set where closing the connection ends one request and no others.
     pub(crate) handle: OnceCell<Rc<Handle>>,
+    seat: Option<Seat>,
 }
 
 impl Client {
@@ -49,6 +48,7 @@ impl Client {
             tls,
             phase: Arc::default(),
             handle: OnceCell::new(),
+            seat: None,
         }
     }
 
@@ -58,6 +58,12 @@ impl Client {
             phase: Arc::clone(&self.phase),
             ..Self::new(peer, self.listener_port, self.tls)
         }
+    }
+
+    /// The same, keeping its place among the connections until nothing of it is left.
+    pub(crate) fn seated(mut self, seat: Seat) -> Self {
+        self.seat = Some(seat);
+        self
     }
 
     /// `http` or `https`.
@@ -133,11 +139,11 @@ impl Phase {
         self.is(IDLE) && !self.unflushed.load(Ordering::Relaxed)
     }
 
-    fn limit(&self) -> Option<Duration> {
+    fn limit(&self, limits: &Limits) -> Option<Duration> {
         match self.value() & DOING {
             // A connection that never said anything is treated like one that never finishes.
-            FRESH | HEAD => Some(HEAD_TIME),
-            IDLE => Some(IDLE_TIME),
+            FRESH | HEAD => limits.head,
+            IDLE => limits.idle,
             _ => None,
         }
     }
@@ -215,9 +221,19 @@ impl Handle {
     }
 }
 
+/// How long a connection may take; none is for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// From the first byte of a head to its last.
+    head: Option<Duration>,
+    /// From the end of a request to the next.
+    idle: Option<Duration>,
+}
+
 /// All connections of a core.
 #[derive(Default)]
 pub(crate) struct Clients {
+    limits: Limits,
     handles: RefCell<Slots<Rc<Handle>>>,
     /// Accepted, whatever has become of them.
     arrived: Cell<usize>,
@@ -253,7 +269,31 @@ pub(crate) struct Membership<'a> {
     key: usize,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self::from(&EdgeArgs::default())
+    }
+}
+
+impl From<&EdgeArgs> for Limits {
+    fn from(edge: &EdgeArgs) -> Self {
+        let some = |time: GoDuration| Some(time.to_std()).filter(|time| !time.is_zero());
+        Self {
+            head: some(edge.header_timeout),
+            idle: some(edge.idle_timeout),
+        }
+    }
+}
+
 impl Clients {
+    /// No connections yet.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
     /// Adds a connection.
     pub(crate) fn join(&self, phase: &Arc<Phase>) -> (Rc<Handle>, Membership<'_>) {
         let handle = Rc::new(Handle {
@@ -301,7 +341,7 @@ impl Clients {
             let phase = handle.phase.value();
             match handle.seen.get() {
                 (seen, Some(since)) if seen == phase => {
-                    let limit = handle.phase.limit();
+                    let limit = handle.phase.limit(&self.limits);
                     if limit.is_some_and(|limit| now.saturating_duration_since(since) >= limit) {
                         handle.tell(Wish::Close);
                     } else if phase & DOING == IDLE && !handle.rested.replace(true) {
@@ -326,6 +366,8 @@ impl Drop for Membership<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEAD_TIME: Duration = Duration::from_secs(60);
 
     /// parity: proxy D14
     #[test]

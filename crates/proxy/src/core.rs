@@ -80,7 +80,7 @@ impl Core {
             index,
             ids: RequestIds::new(),
             clock: WallClock::new(),
-            clients: Clients::default(),
+            clients: Clients::new((&plane.edge).into()),
             mirror: RefCell::new(Rc::new(mirror)),
             lanes: RefCell::default(),
             log: RefCell::new(AccessLog::new(plane.log.clone())),
@@ -139,6 +139,12 @@ impl Core {
                     lane.clear();
                 }
                 self.mirror();
+            }
+            Order::CloseUpgrades(id, spread) => {
+                if let Some(lane) = self.lanes.borrow().get(&id) {
+                    lane.close_upgrades(Instant::now(), spread, || self.ids.fraction());
+                }
+                self.stir();
             }
             Order::Finish | Order::Leave => {}
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use dhow_proxy_api::TargetOptions;
 use http::StatusCode;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -17,6 +18,7 @@ use crate::core::{Core, LocalService};
 use crate::lane::Lane;
 use crate::request_id::IdText;
 use crate::router::strip_prefix;
+use crate::trust::Trust;
 
 /// What is logged for a client that went away before it was answered.
 const CLIENT_GONE: u16 = 499;
@@ -127,6 +129,12 @@ impl Exchange {
     /// `Host` as text; empty if it is none.
     pub(crate) fn host_text(&self) -> &str {
         self.host.to_str().unwrap_or_default()
+    }
+
+    /// What is believed of where it comes from.
+    pub(crate) fn trust<'t>(&'t self, options: &'t TargetOptions) -> Trust<'t> {
+        let server = &self.core.plane.edge.trusted_proxies;
+        Trust::new(options, server, self.client.peer.ip())
     }
 
     /// Notes the service it is for, which sees the path without `prefix`. May be called again when that changes.

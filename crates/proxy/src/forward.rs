@@ -1,5 +1,5 @@
 //! Gives a request to a target and brings back the answer's head: a pooled connection if there is one, a second
-//! try when that one had gone stale, the target's time limit.
+//! try when that one had gone stale, the target's time limit. Whether another target may be tried is told, not done.
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -32,21 +32,34 @@ pub(crate) struct Terms<'a> {
 /// all the same after this long.
 const CONTINUE_TIME: Duration = Duration::from_secs(1);
 
+/// Why a target gave no answer. Nothing was sent to the client then.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    /// What the client is told.
+    pub(crate) failure: Failure,
+    /// Another target may be asked without harm: this one has got nothing of the request, or it is one that may be repeated and
+    /// not a byte came back.
+    pub(crate) elsewhere: bool,
+}
+
 /// Sends the request and waits for the head of the final response.
 ///
 /// # Errors
-/// Why there is none. Nothing was sent to the client then.
+/// Why there is none.
 pub(crate) async fn forward(
     in_flight: &InFlight,
     request: &mut RequestSender,
     terms: &Terms<'_>,
-) -> Result<(ResponseHead, Connection), Failure> {
+) -> Result<(ResponseHead, Connection), Unanswered> {
     let lane = in_flight.lane();
     let mut pooled = lane.take(!terms.repeatable);
     loop {
         let mut connection = match pooled.take() {
             Some(connection) => connection,
-            None => Box::pin(connect(lane, in_flight)).await?,
+            None => match Box::pin(connect(lane, in_flight)).await {
+                Ok(connection) => connection,
+                Err((failure, elsewhere)) => return Err(Unanswered { failure, elsewhere }),
+            },
         };
         let mut attempt = Attempt {
             sending_failed: None,
@@ -66,16 +79,24 @@ pub(crate) async fn forward(
                 // Its neighbours in the pool are likely gone as well.
                 lane.clear();
             }
-            Err(Ended::Stale(error) | Ended::Broken(error)) => return Err(error.into_failure()),
-            Err(Ended::Failed(failure)) => return Err(failure),
+            Err(ended) => {
+                let elsewhere =
+                    matches!(ended, Ended::Stale(_)) && (terms.repeatable || request.is_unsent());
+                let failure = match ended {
+                    Ended::Stale(error) | Ended::Broken(error) => error.into_failure(),
+                    Ended::Failed(failure) => failure,
+                };
+                return Err(Unanswered { failure, elsewhere });
+            }
         }
     }
 }
 
-async fn connect(lane: &Rc<Lane>, in_flight: &InFlight) -> Result<Connection, Failure> {
+/// The error comes with whether another target may be asked.
+async fn connect(lane: &Rc<Lane>, in_flight: &InFlight) -> Result<Connection, (Failure, bool)> {
     tokio::select! {
-        connection = lane.connect() => connection.map_err(|error| TargetError::Connect(error).into_failure()),
-        verdict = in_flight.ended() => Err(verdict.into()),
+        connection = lane.connect() => connection.map_err(|error| (TargetError::Connect(error).into_failure(), true)),
+        verdict = in_flight.ended() => Err((verdict.into(), false)),
     }
 }
 

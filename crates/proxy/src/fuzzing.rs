@@ -109,6 +109,7 @@ pub fn headers(data: &[u8]) {
             received_millis: 1,
             target: "web:80",
             trust_forwarded: on(1),
+            keep_forwarded: false,
             client_ip_header: on(2).then_some(&client_ip),
             connection_tokens: &tokens,
             upgrade: upgrade.filter(|_| on(3)),

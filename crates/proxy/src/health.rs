@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::balance::TargetSet;
 use crate::log::LogSender;
 use crate::probe::probe;
+use crate::standing::Standing;
 use crate::target::Target;
 
 /// What a probe found.
@@ -62,28 +63,34 @@ pub(crate) struct Probes {
 const SOONEST: Duration = Duration::from_millis(50);
 
 impl Probes {
-    /// Starts probing every target of `set` at once. A lone target is left alone once it is healthy; several are
-    /// probed for as long as they serve.
+    /// Starts probing every target of `set` at once. A lone target is left alone once it is healthy, unless its options ask for
+    /// more; several are probed for as long as they serve.
     pub(crate) fn start(set: Arc<TargetSet>, log: &LogSender) -> Self {
         let changed = Rc::new(Notify::new());
         let last = Rc::new(RefCell::new(vec![None; set.targets.len()]));
-        let lone = set.targets.len() == 1;
+        let once = set.targets.len() == 1 && set.rules.options.dhow.fall == 0;
         let tasks = set
             .targets
             .iter()
             .enumerate()
-            .filter(|(_, target)| !(lone && target.is_healthy()))
+            .filter(|(_, target)| !(once && target.is_healthy()))
             .map(|(place, target)| {
                 let watch = Watch {
                     target: Arc::clone(target),
                     set: Arc::clone(&set),
                     place,
-                    until_healthy: lone,
+                    until_healthy: once,
                     changed: Rc::clone(&changed),
                     last: Rc::clone(&last),
                     log: log.clone(),
                 };
-                tokio::task::spawn_local(watch.run())
+                tokio::task::spawn_local(async move {
+                    let target = Arc::clone(&watch.target);
+                    let health = watch.set.rules.options.health_check_config.clone();
+                    watch
+                        .run(async || probe(&target.address, &health).await)
+                        .await;
+                })
             })
             .collect();
         Self {
@@ -146,54 +153,59 @@ struct Watch {
 }
 
 impl Watch {
-    async fn run(self) {
+    /// Checks by `check` for as long as there is reason to.
+    async fn run(self, check: impl AsyncFn() -> Outcome) {
         let start = Instant::now();
-        let health = &self.set.rules.options.health_check_config;
+        let options = &self.set.rules.options;
+        let health = &options.health_check_config;
         let interval = health.interval.to_std();
-        let mut was = if self.target.is_healthy() {
-            "healthy"
-        } else {
-            "adding"
+        // From when on it serves.
+        let watching = match options.dhow.watch_interval.to_std() {
+            Duration::ZERO => interval,
+            watching => watching,
         };
+        let mut standing = Standing::new(&options.dhow, self.target.is_healthy());
         let mut logged: Option<(String, Instant)> = None;
         loop {
             let begun = Instant::now();
-            let found = match tokio::time::timeout(
-                health.timeout.to_std(),
-                probe(&self.target.address, health),
-            )
-            .await
-            {
+            let found = match tokio::time::timeout(health.timeout.to_std(), check()).await {
                 Ok(found) => found,
                 Err(_) => Outcome::TimedOut,
             };
-            let healthy = found == Outcome::Healthy;
-            if !healthy {
+            let good = found == Outcome::Healthy;
+            if !good {
                 self.log_failure(&found, interval, &mut logged);
             }
-            let is = match (healthy, was) {
-                (true, _) => "healthy",
-                (false, "adding") => "adding",
-                (false, _) => "unhealthy",
-            };
+            let was = standing.word();
+            let changed = standing.judge(good);
             if let Some(last) = self.last.borrow_mut().get_mut(self.place) {
                 *last = Some(found);
             }
-            self.target.set_healthy(healthy);
-            if is != was {
+            self.target.set_healthy(standing.is_healthy());
+            if changed {
+                let is = standing.word();
                 let target = self.target.address.as_str();
                 self.log.info(
                     "Target health updated",
                     &[("target", target), ("state", is), ("was", was)],
                 );
-                was = is;
+                if options.dhow.fall > 0 && self.set.is_down() {
+                    self.log.warn(
+                        "No target is healthy, requests go to them all the same",
+                        &[("target", target)],
+                    );
+                }
                 self.changed.notify_one();
             }
-            if healthy && self.until_healthy {
+            if good && self.until_healthy {
                 return;
             }
-            let waiting_for = (was == "adding").then(|| start.elapsed());
-            tokio::time::sleep_until(begun + pause_after(interval, waiting_for)).await;
+            let pause = if standing.is_adding() {
+                pause_after(interval, Some(start.elapsed()))
+            } else {
+                pause_after(watching, None)
+            };
+            tokio::time::sleep_until(begun + pause).await;
         }
     }
 
@@ -222,6 +234,11 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Role;
+    use crate::log;
+    use crate::rules::TargetRules;
+    use dhow_proxy_api::{DhowOptions, GoDuration, HealthCheckOptions, TargetOptions};
+    use jiff::tz::TimeZone;
 
     /// parity: proxy D9
     #[test]
@@ -246,5 +263,121 @@ mod tests {
             "unexpected status (404), redirected to `/login`"
         );
         assert_eq!(Outcome::TimedOut.to_string(), "request timed out");
+    }
+
+    /// A target of a set of `names` whose checks give `answers` in turn, then the last one for ever.
+    struct Watched {
+        set: Arc<TargetSet>,
+        checks: Rc<RefCell<Vec<Instant>>>,
+        task: JoinHandle<()>,
+        sink: Rc<Notify>,
+    }
+
+    fn watched(names: &[&str], dhow: DhowOptions, answers: &'static str) -> Watched {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let second = GoDuration::from_secs(1);
+        let options = TargetOptions {
+            health_check_config: HealthCheckOptions {
+                interval: second,
+                timeout: GoDuration::from_millis(500),
+                ..HealthCheckOptions::default()
+            },
+            dhow,
+            ..TargetOptions::default()
+        };
+        let rules = TargetRules::new(options);
+        let set = Arc::new(TargetSet::new(&names, &[], rules, true, 1).unwrap());
+        let (log, _writer) = log::start(std::io::sink(), TimeZone::UTC, false).unwrap();
+        let changed = Rc::new(Notify::new());
+        let watch = Watch {
+            target: Arc::clone(&set.targets[0]),
+            set: Arc::clone(&set),
+            place: 0,
+            until_healthy: names.len() == 1 && set.rules.options.dhow.fall == 0,
+            changed: Rc::clone(&changed),
+            last: Rc::new(RefCell::new(vec![None; names.len()])),
+            log,
+        };
+        let checks: Rc<RefCell<Vec<Instant>>> = Rc::default();
+        let seen = Rc::clone(&checks);
+        let task = tokio::task::spawn_local(watch.run(async move || {
+            let turn = seen.borrow().len();
+            seen.borrow_mut().push(Instant::now());
+            let answer = answers.chars().nth(turn).or(answers.chars().last());
+            match answer {
+                Some('+') => Outcome::Healthy,
+                Some('.') => std::future::pending().await,
+                _ => Outcome::Failed("connection refused".to_owned()),
+            }
+        }));
+        Watched {
+            set,
+            checks,
+            task,
+            sink: changed,
+        }
+    }
+
+    fn fall_and_rise(fall: u32, rise: u32) -> DhowOptions {
+        DhowOptions {
+            fall,
+            rise,
+            ..DhowOptions::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_serving_target_leaves_after_fall_and_comes_back_after_rise() {
+        tokio::task::LocalSet::new()
+            .run_until(async {
+                let start = Instant::now();
+                // The one check that takes too long counts as failed.
+                let watched = watched(&["web-1", "web-2"], fall_and_rise(3, 2), "+--+-.-++");
+                let target = &watched.set.targets[0];
+                watched.sink.notified().await;
+                assert!(!target.is_healthy());
+                assert_eq!(start.elapsed().as_secs(), 6);
+                assert!((0..4).all(|_| watched.set.pick(Role::Write) == Some(1)));
+                watched.sink.notified().await;
+                assert!(target.is_healthy());
+                assert_eq!(start.elapsed().as_secs(), 8);
+                assert!((0..4).any(|_| watched.set.pick(Role::Write) == Some(0)));
+                watched.task.abort();
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lone_target_is_watched_where_that_is_asked_for_and_serves_on() {
+        tokio::task::LocalSet::new()
+            .run_until(async {
+                let dhow = DhowOptions {
+                    watch_interval: GoDuration::from_secs(5),
+                    ..fall_and_rise(2, 1)
+                };
+                let watched = watched(&["web-1"], dhow, "+---+");
+                let start = Instant::now();
+                watched.sink.notified().await;
+                assert!(!watched.set.targets[0].is_healthy());
+                assert_eq!(watched.set.pick(Role::Write), Some(0));
+                assert_eq!(start.elapsed().as_secs(), 10);
+                watched.sink.notified().await;
+                assert!(watched.set.targets[0].is_healthy());
+                assert_eq!(start.elapsed().as_secs(), 20);
+                watched.task.abort();
+            })
+            .await;
+    }
+
+    /// parity: proxy 77
+    #[tokio::test(start_paused = true)]
+    async fn a_lone_target_is_left_alone_otherwise() {
+        tokio::task::LocalSet::new()
+            .run_until(async {
+                let watched = watched(&["web-1"], DhowOptions::default(), "+");
+                watched.task.await.unwrap();
+                assert_eq!(watched.checks.borrow().len(), 1);
+            })
+            .await;
     }
 }

@@ -43,6 +43,7 @@ pub(crate) enum Verdict {
 pub(crate) struct InFlight {
     lane: Rc<Lane>,
     key: usize,
+    upgraded: bool,
 }
 
 #[derive(Default)]
@@ -51,10 +52,8 @@ struct Waiting {
     verdict: Option<Verdict>,
     waker: Option<Waker>,
     client: Option<Rc<Handle>>,
+    upgraded: bool,
 }
-
-/// A target that does not even answer the connect has failed; the system's own limit would be minutes.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Lane {
     pub(crate) fn new(target: Arc<Target>, rules: Arc<TargetRules>, core: usize) -> Self {
@@ -92,7 +91,7 @@ impl Lane {
     /// The resolver's or the last address's error.
     pub(crate) async fn connect(&self) -> io::Result<Connection> {
         let addresses = self.addresses.resolve().await?;
-        match Connection::open(&addresses, CONNECT_TIMEOUT).await {
+        match Connection::open(&addresses, self.rules.dial_timeout()).await {
             Ok(connection) => Ok(connection),
             Err(error) => {
                 self.addresses.forget();
@@ -101,17 +100,35 @@ impl Lane {
         }
     }
 
-    /// Ends every request in flight.
+    /// Ends every request in flight; upgraded connections go on.
     pub(crate) fn cancel(&self) {
         for waiting in self.waiting.borrow_mut().iter_mut() {
-            waiting.end(Verdict::Cancelled);
+            if !waiting.upgraded {
+                waiting.end(Verdict::Cancelled);
+            }
+        }
+    }
+
+    /// Has upgraded connections end, each at some moment of `spread` after `now`; `fraction` gives random numbers below 1.
+    pub(crate) fn close_upgrades(
+        &self,
+        now: Instant,
+        spread: Duration,
+        fraction: impl Fn() -> f64,
+    ) {
+        for waiting in self.waiting.borrow_mut().iter_mut() {
+            if waiting.upgraded && waiting.deadline.is_none() {
+                waiting.deadline = Some(now + spread.mul_f64(fraction()));
+            }
         }
     }
 
     /// Closes the client connections of requests still in flight.
     pub(crate) fn cut(&self) {
         for waiting in self.waiting.borrow_mut().iter_mut() {
-            if let Some(client) = &waiting.client {
+            if !waiting.upgraded
+                && let Some(client) = &waiting.client
+            {
                 client.close();
             }
         }
@@ -158,12 +175,26 @@ impl InFlight {
         Some(Self {
             lane: Rc::clone(lane),
             key,
+            upgraded: false,
         })
     }
 
     /// The lane it travels on.
     pub(crate) fn lane(&self) -> &Rc<Lane> {
         &self.lane
+    }
+
+    /// Both sides have switched protocols: no drain waits for it from now on, and nothing but [`Lane::close_upgrades`] ends it.
+    pub(crate) fn upgrade(&mut self) {
+        if self.upgraded {
+            return;
+        }
+        self.upgraded = true;
+        self.lane.target.upgrade(self.lane.core);
+        if let Some(waiting) = self.lane.waiting.borrow_mut().get_mut(self.key) {
+            waiting.upgraded = true;
+            waiting.deadline = None;
+        }
     }
 
     /// Sets when the target must have answered; `None` gives it all the time.
@@ -206,7 +237,11 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.lane.waiting.borrow_mut().remove(self.key);
-        self.lane.target.leave(self.lane.core);
+        if self.upgraded {
+            self.lane.target.leave_upgraded(self.lane.core);
+        } else {
+            self.lane.target.leave(self.lane.core);
+        }
     }
 }
 
@@ -278,5 +313,34 @@ mod tests {
             (a.verdict(), b.verdict()),
             (Some(Verdict::TimedOut), Some(Verdict::Cancelled))
         );
+    }
+
+    /// parity: proxy 88
+    #[test]
+    fn upgraded_connections_end_one_by_one_and_by_themselves() {
+        let (lane, gate) = lane();
+        let mut tunnels: Vec<_> = (0..4)
+            .map(|_| InFlight::enter(&lane, &gate, None).unwrap())
+            .collect();
+        let ordinary = InFlight::enter(&lane, &gate, None).unwrap();
+        for tunnel in &mut tunnels {
+            tunnel.upgrade();
+        }
+        assert_eq!((lane.target.in_flight(), lane.target.upgraded()), (1, 4));
+        lane.cancel();
+        assert_eq!(ordinary.verdict(), Some(Verdict::Cancelled));
+        assert!(tunnels.iter().all(|tunnel| tunnel.verdict().is_none()));
+        let (now, turn) = (Instant::now(), std::cell::Cell::new(0));
+        lane.close_upgrades(now, Duration::from_secs(4), || {
+            turn.set(turn.get() + 1);
+            f64::from(turn.get()) / 4.0
+        });
+        for passed in 0..=4 {
+            lane.sweep_deadlines(now + Duration::from_secs(passed));
+            let ended = tunnels.iter().filter(|tunnel| tunnel.verdict().is_some());
+            assert_eq!(ended.count() as u64, passed);
+        }
+        tunnels.clear();
+        assert_eq!(lane.target.upgraded(), 0);
     }
 }

@@ -7,8 +7,8 @@
 //!   log buffer; they share nothing that is written per request, except counters read by a drain.
 //! - One control thread owns all services (`operations`, `deploy`, `registry`). It swaps the routing table
 //!   (`plane`, `router`) and waits; cores look at the table for every request.
-//! - A request's way is `acceptor` (over TLS `handshake`) → `connection` → `pipeline` → `forward` → `upstream`; its answer's is `body`. `exchange`
-//!   accompanies it and writes the access log.
+//! - A request's way is `acceptor` (`introduction`, over TLS `handshake`) → `connection` → `pipeline` → `forward` → `upstream`; its
+//!   answer's is `body`. `exchange` accompanies it and writes the access log.
 //! - Certificates from authorities are the business of one manager (`certificates`), which `deploy`, `restore` and `operations`
 //!   tell what services need; `handshake` and `acme_challenge` ask it.
 //! - hyper parses what HTTP/1 clients send, `h2` and `http3` what others do (`multiplexed`); what targets send is read by
@@ -66,6 +66,7 @@ mod http3;
 mod inbound;
 mod inquiry;
 mod interim_wire;
+mod introduction;
 mod lane;
 mod listener;
 mod log;
@@ -82,6 +83,7 @@ mod pause;
 mod pipeline;
 mod plane;
 mod probe;
+mod proxy_protocol;
 mod redirect;
 mod registry;
 mod request_id;
@@ -91,10 +93,12 @@ mod rollout;
 mod rollout_operations;
 mod router;
 mod rules;
+mod seats;
 mod server;
 mod service;
 mod slots;
 mod sniff;
+mod standing;
 mod state_file;
 mod succession;
 mod system_error;
@@ -104,6 +108,7 @@ mod template;
 #[cfg(any(test, feature = "fuzzing"))]
 mod test_services;
 mod tls;
+mod trust;
 mod upgrade;
 mod upgrade_in_place;
 mod upstream;

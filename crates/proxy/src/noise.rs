@@ -8,6 +8,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use crate::cookie::cookie;
 use crate::cookie_scope::scope_cookies;
 use crate::gunzip::Gunzip;
+use crate::proxy_protocol::{LONGEST, Start, read_start};
 use crate::request_path::upstream_path;
 use crate::router::{host_without_port, strip_prefix};
 use crate::sniff::sniff;
@@ -112,6 +113,7 @@ fn rewritten_heads_stay_one_head() {
                 received_millis: 1,
                 target: "web:80",
                 trust_forwarded: round.is_multiple_of(3),
+                keep_forwarded: round.is_multiple_of(6),
                 client_ip_header: None,
                 connection_tokens: &["x-other".to_owned()],
                 upgrade: None,
@@ -212,4 +214,38 @@ fn state_files() {
         }
     }
     assert!(whole > 1000, "{whole}");
+}
+
+#[test]
+fn proxy_headers() {
+    let mut noise = Noise(0x0bad_cafe_1234_5678);
+    let block = [
+        &b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11"[..],
+        &[192, 0, 2, 7, 198, 51, 100, 1, 0xdc, 4, 1, 0xbb],
+        &[1, 0, 2, b'h', b'2'],
+    ]
+    .concat();
+    let seeds = [
+        &b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\nGET / "[..],
+        b"PROXY TCP6 2001:db8::7 2001:db8::1 56324 443\r\n",
+        b"PROXY UNKNOWN\r\n",
+        &block,
+    ];
+    let mut headers = 0;
+    for round in 0..100_000_usize {
+        let bytes = noise.spoil(
+            seeds[round % seeds.len()],
+            b" \r\n\0\x01\x11\x20\x21:./019fP\xff",
+        );
+        // What is one stays one with and without what follows, and no more than its own bytes are used.
+        if let Ok(Start::Header { length, source }) = read_start(&bytes) {
+            headers += 1;
+            assert!(length <= LONGEST);
+            assert_eq!(
+                read_start(&bytes[..length]),
+                Ok(Start::Header { length, source })
+            );
+        }
+    }
+    assert!(headers > 1000, "{headers}");
 }

@@ -13,7 +13,7 @@ use dhow_proxy_api::{
 use rustls::crypto::CryptoProvider;
 use tokio::sync::oneshot;
 
-use crate::drain::{drain, retire};
+use crate::drain::{close_upgrades, drain, retire};
 use crate::plane::{Cores, Plane};
 use crate::registry::Registry;
 use crate::rollout_operations::rollout_key;
@@ -202,6 +202,7 @@ impl Operations {
     async fn drain_closed(&self, service: &Service, timeout: GoDuration) {
         let gate = &service.gate;
         let timeout = timeout.to_std();
+        let begun = tokio::time::Instant::now();
         let drained = |set| drain(set, timeout, &self.cores, || gate.is_open());
         let rollout = async {
             if let Some(set) = &service.rollout.set {
@@ -209,6 +210,13 @@ impl Operations {
             }
         };
         tokio::join!(drained(&service.active), rollout);
+        let sets = [Some(&service.active), service.rollout.set.as_ref()];
+        for set in sets.into_iter().flatten().filter(|set| set.upgraded() > 0) {
+            let (set, gate, cores) = (Arc::clone(set), Arc::clone(gate), self.cores.clone());
+            tokio::task::spawn_local(async move {
+                close_upgrades(&set, begun, timeout, &cores, || gate.is_open()).await;
+            });
+        }
         self.plane
             .log
             .info("Service drained", &[("service", &service.name)]);

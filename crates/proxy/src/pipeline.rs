@@ -27,7 +27,7 @@ use crate::forward::{Terms, forward};
 use crate::gather::{gather_request, gather_response};
 use crate::gunzip::{asks_for_gzip, strip_gzip};
 use crate::inbound::InboundBody;
-use crate::lane::InFlight;
+use crate::lane::{InFlight, Lane};
 use crate::log::Level;
 use crate::multiplexed::expects_continue;
 use crate::pause::Passage;
@@ -97,7 +97,8 @@ async fn answer(
     let websocket = upgrade.as_ref().is_some_and(UpgradeWish::is_websocket);
     let Way {
         service,
-        in_flight,
+        mut in_flight,
+        role,
         path,
         cookie_prefix,
         marks_writer,
@@ -117,8 +118,9 @@ async fn answer(
         (_, None) => RequestBody::Stream(body),
     };
     let streams = matches!(body, RequestBody::Stream(_));
+    let method = exchange.parts.method.clone();
     let terms = Terms {
-        method: &exchange.parts.method,
+        method: &method,
         repeatable: matches!(body, RequestBody::Empty)
             && upgrade.is_none()
             && is_repeatable(&exchange.parts),
@@ -133,7 +135,20 @@ async fn answer(
     if streams && expects_continue(&exchange.parts.headers) {
         request.hold();
     }
-    let (head, connection) = forward(&in_flight, &mut request, &terms).await?;
+    let mut outcome = forward(&in_flight, &mut request, &terms).await;
+    if let Err(unanswered) = &outcome
+        && unanswered.elsewhere
+        && let Some(other) = another(exchange, &service, &in_flight, role)
+    {
+        let head = request_head(exchange, &service, &other, &path, tokens, protocol, framing);
+        if request.readdress(head) {
+            say_retry(exchange, &other, &unanswered.failure);
+            exchange.target = Some(Rc::clone(other.lane()));
+            in_flight = other;
+            outcome = forward(&in_flight, &mut request, &terms).await;
+        }
+    }
+    let (head, connection) = outcome.map_err(|unanswered| unanswered.failure)?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(head, connection, in_flight, upgrade);
     }
@@ -217,6 +232,8 @@ enum Admitted {
 struct Way {
     service: Rc<LocalService>,
     in_flight: InFlight,
+    /// What it counts as among the targets.
+    role: Role,
     path: Vec<u8>,
     /// Cookies of the response are moved below this.
     cookie_prefix: Option<String>,
@@ -319,12 +336,57 @@ async fn admit(exchange: &mut Exchange, websocket: bool) -> Result<Admitted, Fai
         return Ok(Admitted::Target(Way {
             service: Rc::clone(local),
             in_flight,
+            role: to,
             path,
             cookie_prefix: scoped.then(|| hit.prefix.to_owned()),
             marks_writer: sticky && role == Role::Write,
         }));
     }
     Err(Failure::NoTarget)
+}
+
+/// Counts the request in on another target of the same slot, if one is healthy.
+fn another(
+    exchange: &Exchange,
+    service: &LocalService,
+    failed: &InFlight,
+    role: Role,
+) -> Option<InFlight> {
+    let is_it = |lane: &Rc<Lane>| Rc::ptr_eq(lane, failed.lane());
+    let slots = [
+        Some((&service.service.active, &service.active)),
+        service
+            .service
+            .rollout
+            .set
+            .as_ref()
+            .map(|set| (set, &service.rollout)),
+    ];
+    let (set, lanes, place) = slots.into_iter().flatten().find_map(|(set, lanes)| {
+        let place = lanes.iter().position(is_it)?;
+        Some((set, lanes, place))
+    })?;
+    let other = lanes.get(set.pick_other(role, place)?)?;
+    let client = exchange.client.handle.get().cloned();
+    InFlight::enter(other, &service.service.gate, client)
+}
+
+fn say_retry(exchange: &Exchange, other: &InFlight, failure: &Failure) {
+    let failed = exchange.target.as_ref();
+    let failed = failed.map_or("", |lane| lane.target.address.as_str());
+    let error = match failure {
+        Failure::Target(error) => error.to_string(),
+        _ => "timed out".to_owned(),
+    };
+    exchange.core.plane.log.info(
+        "Trying another target",
+        &[
+            ("target", failed),
+            ("other", other.lane().target.address.as_str()),
+            ("path", exchange.parts.uri.path()),
+            ("error", &error),
+        ],
+    );
 }
 
 fn request_head(
@@ -336,7 +398,8 @@ fn request_head(
     upgrade: Option<&HeaderValue>,
     framing: RequestFraming,
 ) -> Vec<u8> {
-    let rules = &in_flight.lane().rules;
+    let trust = exchange.trust(&in_flight.lane().rules.options);
+    let stand_in = service.service.client_ip_header.as_ref();
     let mut head = Vec::with_capacity(1024);
     write_request_head(
         &mut head,
@@ -350,8 +413,9 @@ fn request_head(
             made_request_id: exchange.made_id(),
             received_millis: exchange.core.clock.unix_nanos(exchange.arrival) / 1_000_000,
             target: in_flight.lane().target.address.as_str(),
-            trust_forwarded: rules.options.forward_headers,
-            client_ip_header: service.service.client_ip_header.as_ref(),
+            trust_forwarded: trust.forwarded,
+            keep_forwarded: trust.listed,
+            client_ip_header: stand_in.filter(|_| trust.stand_in),
             connection_tokens: tokens,
             upgrade,
             asks_for_gzip: asks_for_gzip(&exchange.parts.method, &exchange.parts.headers),

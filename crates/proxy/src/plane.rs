@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use dhow_proxy_api::EdgeArgs;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::certificates::Certificates;
@@ -13,6 +15,7 @@ use crate::inquiry::Inquiries;
 use crate::log::LogSender;
 use crate::metrics::Metrics;
 use crate::router::Table;
+use crate::seats::Seats;
 use crate::target::TargetId;
 
 /// Shared by every thread of a running server.
@@ -37,6 +40,10 @@ pub(crate) struct Plane {
     pub(crate) https_port: u16,
     /// Folder for temporary files.
     pub(crate) tmp: PathBuf,
+    /// How client connections are dealt with.
+    pub(crate) edge: EdgeArgs,
+    /// Client connections there are.
+    pub(crate) seats: Seats,
 }
 
 /// Orders to a core.
@@ -46,6 +53,8 @@ pub(crate) enum Order {
     Cancel(TargetId),
     /// Close the client connections of requests still in flight on this target.
     Cut(TargetId),
+    /// Close upgraded connections to this target, each at some moment within this time.
+    CloseUpgrades(TargetId, Duration),
     /// Forget this target and close its idle connections.
     Retire(TargetId),
     /// Stop accepting, finish what is in flight, then end.
@@ -75,6 +84,8 @@ impl Plane {
             http_port: ports.0,
             https_port: ports.1,
             tmp,
+            edge: EdgeArgs::default(),
+            seats: Seats::default(),
         }
     }
 

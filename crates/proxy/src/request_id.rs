@@ -55,6 +55,11 @@ impl RequestIds {
         text
     }
 
+    /// A random number from 0 up to, but not, 1.
+    pub(crate) fn fraction(&self) -> f64 {
+        f64::from(u32::try_from(self.next_word() >> 32).unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
+    }
+
     fn next_word(&self) -> u64 {
         let [a, b, c, d] = self.state.get();
         let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);

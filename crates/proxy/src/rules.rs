@@ -34,7 +34,17 @@ pub(crate) struct TargetRules {
     pub(crate) log_response: Vec<LoggedHeader>,
 }
 
+/// A target that does not even answer the connect has failed; the system's own limit would be minutes.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl TargetRules {
+    /// Longest wait for a connection.
+    pub(crate) fn dial_timeout(&self) -> Duration {
+        Some(self.options.dhow.dial_timeout.to_std())
+            .filter(|timeout| !timeout.is_zero())
+            .unwrap_or(DIAL_TIMEOUT)
+    }
+
     pub(crate) fn new(options: TargetOptions) -> Self {
         let most = |limit: i64| u64::try_from(limit).ok().filter(|limit| *limit > 0);
         let memory = usize::try_from(options.max_memory_buffer_size).unwrap_or(0);

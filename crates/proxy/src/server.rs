@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use dhow_proxy_api::{Places, ProxyEnv, RunArgs};
+use dhow_proxy_api::{Places, ProxyEnv, ProxyProtocol, RunArgs};
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
@@ -24,6 +24,7 @@ use crate::metrics_server;
 use crate::operations::{Operations, Waiting};
 use crate::plane::{Cores, Order, Plane};
 use crate::registry::Registry;
+use crate::seats::Seats;
 use crate::state_file::{StateFile, data_dir};
 use crate::succession::{Predecessor, follow, see_off};
 use crate::takeover::{self, Estate, TakeoverError};
@@ -110,6 +111,8 @@ async fn serve(
         .min(MOST_CORES);
     let metrics_port = port(args.metrics_port)?;
     let mut plane = Plane::new(log.clone(), count, ports, env.tmp.clone());
+    plane.edge = args.edge.clone();
+    plane.seats = Seats::new(args.edge.max_connections);
     plane.metrics = (metrics_port != 0).then(|| Arc::new(Metrics::new(count)));
     let provider = tls::provider();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -182,6 +185,7 @@ async fn serve(
         senders: threads.iter().map(|thread| thread.orders.clone()).collect(),
     };
     let cores = operations.cores.clone();
+    say_who_is_believed(&args, &log);
     if let Some(line) = log.line(Level::Info, "Server started") {
         line.int("http", ports.0.into())
             .int("https", ports.1.into())
@@ -382,4 +386,11 @@ fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Nobody should believe everybody without knowing it.
+fn say_who_is_believed(args: &RunArgs, log: &LogSender) {
+    if args.edge.proxy_protocol != ProxyProtocol::Off && args.edge.trusted_proxies.is_empty() {
+        log.warn("PROXY protocol headers are believed from everybody", &[]);
+    }
 }

@@ -22,8 +22,10 @@ pub(crate) struct Target {
     /// Where it listens.
     pub(crate) address: TargetAddress,
     healthy: AtomicBool,
+    proven: AtomicBool,
     retired: AtomicBool,
     in_flight: Box<[Counter]>,
+    upgraded: Box<[Counter]>,
 }
 
 /// On its own cache line.
@@ -38,8 +40,10 @@ impl Target {
             id: TargetId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             address,
             healthy: AtomicBool::new(healthy),
+            proven: AtomicBool::new(healthy),
             retired: AtomicBool::new(false),
-            in_flight: (0..cores).map(|_| Counter::default()).collect(),
+            in_flight: counters(cores),
+            upgraded: counters(cores),
         }
     }
 
@@ -50,7 +54,15 @@ impl Target {
 
     /// Records a health check; `true` when that changed something.
     pub(crate) fn set_healthy(&self, healthy: bool) -> bool {
+        if healthy {
+            self.proven.store(true, Ordering::Relaxed);
+        }
         self.healthy.swap(healthy, Ordering::Relaxed) != healthy
+    }
+
+    /// It was healthy once.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
     }
 
     /// Lets no new requests in, for ever.
@@ -65,25 +77,58 @@ impl Target {
 
     /// Counts a request in on `core`. The caller then looks at [`Self::is_retired`] and its gate.
     pub(crate) fn enter(&self, core: usize) {
-        if let Some(counter) = self.in_flight.get(core) {
-            counter.0.fetch_add(1, Ordering::SeqCst);
-        }
+        add(&self.in_flight, core);
     }
 
     /// Counts it out again.
     pub(crate) fn leave(&self, core: usize) {
-        if let Some(counter) = self.in_flight.get(core) {
-            counter.0.fetch_sub(1, Ordering::SeqCst);
-        }
+        subtract(&self.in_flight, core);
     }
 
-    /// Requests in flight on all cores.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
-            .iter()
-            .map(|counter| counter.0.load(Ordering::SeqCst))
-            .sum()
+    /// Counts a request that was in flight as an upgraded connection from now on.
+    pub(crate) fn upgrade(&self, core: usize) {
+        // At no moment is it counted nowhere.
+        add(&self.upgraded, core);
+        subtract(&self.in_flight, core);
     }
+
+    /// Counts an upgraded connection out again.
+    pub(crate) fn leave_upgraded(&self, core: usize) {
+        subtract(&self.upgraded, core);
+    }
+
+    /// Requests in flight on all cores, without upgraded connections.
+    pub(crate) fn in_flight(&self) -> usize {
+        sum(&self.in_flight)
+    }
+
+    /// Upgraded connections on all cores.
+    pub(crate) fn upgraded(&self) -> usize {
+        sum(&self.upgraded)
+    }
+}
+
+fn counters(cores: usize) -> Box<[Counter]> {
+    (0..cores).map(|_| Counter::default()).collect()
+}
+
+fn add(counters: &[Counter], core: usize) {
+    if let Some(counter) = counters.get(core) {
+        counter.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn subtract(counters: &[Counter], core: usize) {
+    if let Some(counter) = counters.get(core) {
+        counter.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn sum(counters: &[Counter]) -> usize {
+    let counts = counters
+        .iter()
+        .map(|counter| counter.0.load(Ordering::SeqCst));
+    counts.sum()
 }
 
 #[cfg(test)]
@@ -99,7 +144,13 @@ mod tests {
         assert_eq!(target.in_flight(), 2);
         target.leave(1);
         assert_eq!(target.in_flight(), 1);
+        target.upgrade(0);
+        assert_eq!((target.in_flight(), target.upgraded()), (0, 1));
+        target.leave_upgraded(0);
+        assert_eq!(target.upgraded(), 0);
+        assert!(!target.is_proven());
         assert!(target.set_healthy(true) && !target.set_healthy(true));
+        assert!(target.set_healthy(false) && target.is_proven());
         assert!(!target.is_retired());
         target.retire();
         assert!(target.is_retired());

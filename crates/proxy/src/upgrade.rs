@@ -1,5 +1,5 @@
 //! Switching protocols (WebSocket and others): recognising the wish, and carrying bytes both ways once both
-//! sides agreed. Such a connection lives until one side closes it or the target's drain has run out.
+//! sides agreed. Such a connection lives until one side closes it, or until its turn comes after its target was drained.
 
 use std::time::Duration;
 

@@ -124,6 +124,12 @@ impl RequestSender {
         !self.sent_any
     }
 
+    /// Starts over with another head, for another target; `false` when part of the body is gone.
+    pub(crate) fn readdress(&mut self, head: Vec<u8>) -> bool {
+        self.head = Bytes::from(head);
+        self.rewind()
+    }
+
     /// Starts over for another connection; `false` when part of the body is gone.
     pub(crate) fn rewind(&mut self) -> bool {
         if self.body_touched {

@@ -38,6 +38,8 @@ pub(crate) struct ForwardedHead<'a> {
     pub(crate) target: &'a str,
     /// Forwarding headers of the client are trusted.
     pub(crate) trust_forwarded: bool,
+    /// `Forwarded` is as well.
+    pub(crate) keep_forwarded: bool,
     /// The header that stands for the inbound `X-Forwarded-For`.
     pub(crate) client_ip_header: Option<&'a HeaderName>,
     /// Names in the client's `Connection`.
@@ -146,6 +148,17 @@ fn push_forwarding(out: &mut Vec<u8>, head: &ForwardedHead<'_>) {
         b"X-Forwarded-Host: ",
         trusted("x-forwarded-host").unwrap_or(head.host),
     );
+    if head.keep_forwarded && head.headers.contains_key("forwarded") {
+        out.extend_from_slice(b"Forwarded: ");
+        push_joined(out, head.headers.get_all("forwarded").iter());
+        // RFC 7239, 6: an IPv6 address stands in brackets, and what is no token in quotes.
+        let quoted = if head.peer.contains(':') {
+            format!("for=\"[{}]\"\r\n", head.peer)
+        } else {
+            format!("for={}\r\n", head.peer)
+        };
+        out.extend_from_slice(quoted.as_bytes());
+    }
     out.extend_from_slice(b"X-Kamal-Target: ");
     if head.trust_forwarded {
         push_joined(out, head.headers.get("x-kamal-target").into_iter());
@@ -223,6 +236,7 @@ mod tests {
             received_millis: 1_700_000_000_000,
             target: "web:3000",
             trust_forwarded: false,
+            keep_forwarded: false,
             client_ip_header: None,
             connection_tokens: &[],
             upgrade: None,
@@ -355,5 +369,32 @@ mod tests {
             ..head
         });
         assert!(text.ends_with("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+    }
+
+    #[test]
+    fn forwarded_is_kept_and_extended_from_who_is_on_the_list() {
+        let headers = [
+            ("forwarded", "for=1.1.1.1;proto=https"),
+            ("forwarded", "for=2.2.2.2"),
+        ];
+        let line = |keep, peer| {
+            let head = sent(&headers, |head| ForwardedHead {
+                trust_forwarded: true,
+                keep_forwarded: keep,
+                peer,
+                ..head
+            });
+            let line = head.lines().find(|line| line.starts_with("Forwarded"));
+            line.map(str::to_owned)
+        };
+        assert_eq!(line(false, "192.0.2.1"), None);
+        assert_eq!(
+            line(true, "192.0.2.1").unwrap(),
+            "Forwarded: for=1.1.1.1;proto=https, for=2.2.2.2, for=192.0.2.1"
+        );
+        assert_eq!(
+            line(true, "2001:db8::1").unwrap(),
+            "Forwarded: for=1.1.1.1;proto=https, for=2.2.2.2, for=\"[2001:db8::1]\""
+        );
     }
 }

@@ -91,28 +91,118 @@ fn closing_one_side_closes_the_other() {
     assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
-/// parity: proxy 88
+/// parity: proxy 88, 140
 #[test]
-fn open_ones_live_until_the_drain_runs_out() {
+fn a_deploy_waits_for_no_upgrade_and_open_ones_get_the_drains_time() {
     let proxy = Proxy::start();
     let (old, new) = (echoing(), Origin::named("new"));
-    proxy.deploy("web", &old.address, &[]);
+    proxy.deploy("web", &old.address, &["--websocket-close-spread=0s"]);
     let (mut link, _) = upgrade(proxy.http, "websocket");
     read(&mut link, 5);
-    let begun = Instant::now();
-    let deploy = proxy.spawn(&[
-        "deploy",
-        "web",
-        &format!("--target={}", new.address),
-        "--drain-timeout=1s",
-    ]);
+    // Far longer than the test may take.
+    proxy.deploy("web", &new.address, &["--drain-timeout=10m"]);
+    assert_eq!(get(proxy.http, "a", "/").text(), "new");
+    link.write("still here");
+    assert_eq!(read(&mut link, 10), b"still here");
+
+    proxy.deploy("web", &old.address, &["--websocket-close-spread=0s"]);
+    let (mut short, _) = upgrade(proxy.http, "other/1.0");
+    read(&mut short, 5);
+    proxy.deploy("web", &new.address, &["--drain-timeout=100ms"]);
+    assert_eq!(short.reader.read(&mut [0; 1]).unwrap_or(0), 0);
+    link.write("and still");
+    assert_eq!(read(&mut link, 9), b"and still");
+}
+
+/// parity: proxy 86, 88
+#[test]
+fn a_deploy_still_waits_for_ordinary_requests_beside_upgrades() {
+    let proxy = Proxy::start();
+    let (enough, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let old = Origin::start(move |seen, stream| {
+        if seen.path() == "/socket" {
+            let head = "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly";
+            stream.write_all(head.as_bytes()).unwrap();
+            let _ = stream.read(&mut [0; 1]);
+            return false;
+        }
+        if seen.path() == "/slow" {
+            let _ = wait.lock().unwrap().recv();
+        }
+        reply(stream, "200 OK", &[], b"slow")
+    });
+    let new = Origin::named("new");
+    proxy.deploy("web", &old.address, &[]);
+    let (mut socket, _) = upgrade(proxy.http, "websocket");
+    read(&mut socket, 5);
+    let mut slow = Link::open(proxy.http);
+    slow.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is on its way", || old.seen().len() == 2);
+    let target = format!("--target={}", new.address);
+    let mut deploy = proxy.spawn(&["deploy", "web", &target, "--drain-timeout=10m"]);
     eventually("traffic has switched", || {
         get(proxy.http, "a", "/").text() == "new"
     });
+    assert!(deploy.try_wait().unwrap().is_none());
+    enough.send(()).unwrap();
+    assert_eq!(slow.read().text(), "slow");
+    assert!(deploy.wait().unwrap().success());
+    socket.write("x");
+}
+
+/// parity: proxy 88
+#[test]
+fn upgrades_end_one_by_one() {
+    let proxy = Proxy::start();
+    let (old, new) = (echoing(), Origin::named("new"));
+    let options = [
+        "--websocket-drain-timeout=0s",
+        "--websocket-close-spread=2s",
+    ];
+    proxy.deploy("web", &old.address, &options);
+    let links: Vec<_> = (0..12)
+        .map(|_| {
+            let (mut link, _) = upgrade(proxy.http, "websocket");
+            read(&mut link, 5);
+            link
+        })
+        .collect();
+    proxy.deploy("web", &new.address, &[]);
+    // That all twelve fall into the same tenth of the time happens once in 10^11 runs.
+    let ends: Vec<Instant> = std::thread::scope(|scope| {
+        let watchers: Vec<_> = links
+            .into_iter()
+            .map(|mut link| {
+                scope.spawn(move || {
+                    assert_eq!(link.reader.read(&mut [0; 1]).unwrap_or(0), 0);
+                    Instant::now()
+                })
+            })
+            .collect();
+        watchers.into_iter().map(|w| w.join().unwrap()).collect()
+    });
+    let (first, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
+    assert!(*last - *first > Duration::from_millis(200));
+}
+
+/// parity: proxy 88
+#[test]
+fn a_pause_waits_for_no_upgrade_and_resume_keeps_it() {
+    let proxy = Proxy::start();
+    let old = echoing();
+    let options = [
+        "--websocket-drain-timeout=300ms",
+        "--websocket-close-spread=0s",
+    ];
+    proxy.deploy("web", &old.address, &options);
+    let (mut link, _) = upgrade(proxy.http, "websocket");
+    read(&mut link, 5);
+    proxy.run(&["pause", "web", "--drain-timeout=10m"]).quiet();
+    proxy.run(&["resume", "web"]).quiet();
     link.write("still here");
     assert_eq!(read(&mut link, 10), b"still here");
-    assert!(deploy.wait_with_output().unwrap().status.success());
-    assert!(begun.elapsed() >= Duration::from_secs(1) && begun.elapsed() < Duration::from_secs(3));
+    proxy.run(&["stop", "web", "--drain-timeout=10m"]).quiet();
     assert_eq!(link.reader.read(&mut [0; 1]).unwrap_or(0), 0);
 }
 
