@@ -25,6 +25,7 @@ pub(crate) fn app() -> Config {
         secrets: vec![SecretRef::new("TOKEN")],
     };
     Config {
+        extension: dhow_config::Extension::default(),
         service: "app".to_owned(),
         image: "dhh/app".to_owned(),
         destination: None,

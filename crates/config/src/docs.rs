@@ -19,7 +19,8 @@ pub const SECTIONS: [&str; 13] = [
     "sshkit",
 ];
 
-/// The page of a section, whatever the case of its name; of the whole file if none is named.
+/// The page of a section, whatever the case of its name; of the whole file if none is named. Beside [`SECTIONS`], which are
+/// Kamal's, `x-dhow` has one.
 pub fn docs(section: Option<&str>) -> Option<&'static str> {
     let Some(section) = section else {
         return Some(include_str!("docs/configuration.yml"));
@@ -38,6 +39,7 @@ pub fn docs(section: Option<&str>) -> Option<&'static str> {
         "servers" => include_str!("docs/servers.yml"),
         "ssh" => include_str!("docs/ssh.yml"),
         "sshkit" => include_str!("docs/sshkit.yml"),
+        "x-dhow" => include_str!("docs/x-dhow.yml"),
         _ => return None,
     })
 }
@@ -45,6 +47,7 @@ pub fn docs(section: Option<&str>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extension::GROUPS;
     use crate::schema::Shape;
     use crate::schema::keys::{self, Field};
 
@@ -65,6 +68,7 @@ mod tests {
             (Some("servers"), "# Servers"),
             (Some("ssh"), "# SSH configuration"),
             (Some("SSHKit"), "# SSHKit"),
+            (Some("x-dhow"), "# Settings of Dhow's own"),
         ] {
             let text = docs(section).unwrap();
             assert_eq!(text.lines().next(), Some(first));
@@ -88,6 +92,7 @@ mod tests {
             (Some("role"), keys::ROLE),
             (Some("ssh"), keys::SSH),
             (Some("sshkit"), keys::SSHKIT),
+            (Some("x-dhow"), GROUPS[0].1),
         ] {
             assert_mentions(docs(section).unwrap(), fields);
         }

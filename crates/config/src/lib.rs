@@ -30,7 +30,6 @@ pub mod templates;
 
 pub use docs::{SECTIONS, docs};
 pub use dump::dump;
-pub use extension::Extension;
 pub use json_schema::json_schema;
 pub use load::{Failure, Inputs, KAMAL_VERSION, Loaded, Outside, load, not_found, overlay_path};
 pub use model::*;

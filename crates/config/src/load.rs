@@ -11,7 +11,7 @@ use dhow_text::erb::World;
 use dhow_text::redact::Secret;
 use dhow_text::source::{Source, Sources};
 
-use crate::extension::Extension;
+use crate::extension;
 use crate::findings::Findings;
 use crate::model::Config;
 use crate::raw::Raw;
@@ -51,8 +51,6 @@ pub struct Inputs<'a> {
 pub struct Loaded {
     /// What it says.
     pub config: Config,
-    /// What it says to Dhow alone (`x-dhow`).
-    pub extension: Extension,
     /// What is odd about it, but no error.
     pub warnings: Vec<Diagnostic>,
     /// The tree it was read from.
@@ -96,8 +94,8 @@ impl Raw {
     pub fn check(self, outside: &dyn Outside) -> Result<Loaded, Box<Failure>> {
         let mut findings = Findings::default();
         let destination = self.destination.as_deref();
-        let config = crate::parse::parse(&self.root, destination, outside, &mut findings);
-        let extension = Extension::read(&self.root, &mut findings);
+        let mut config = crate::parse::parse(&self.root, destination, outside, &mut findings);
+        config.extension = extension::read(&self.root, &config, &mut findings);
         if findings.error_count() > 0 {
             return Err(Box::new(Failure {
                 diagnostics: findings.into_diagnostics(&self.sources),
@@ -107,7 +105,6 @@ impl Raw {
         }
         Ok(Loaded {
             config,
-            extension,
             warnings: findings.into_diagnostics(&self.sources),
             raw: self,
         })

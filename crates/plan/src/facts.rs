@@ -62,6 +62,13 @@ pub struct ProxyContainer {
     pub content: Option<String>,
 }
 
+impl ProxyContainer {
+    /// Whether it is dhow's own, wherever its image was pulled from.
+    pub fn is_own(&self) -> bool {
+        self.content.is_some() || dhow_commands::proxy::is_own_image(&self.image)
+    }
+}
+
 /// A probe that printed something else than it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the probe's answer can't be read: `{0}`")]

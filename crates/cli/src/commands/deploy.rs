@@ -228,6 +228,7 @@ async fn boot(
         plan::lacking_proxy(&context, facts)
     };
     warn_of_older_proxies(job, facts);
+    warn_of_unheard_settings(job, facts);
     let archive = archive(job, facts, &lacking)?;
     let pages = error_pages(job)?;
     let options = PlanOptions {
@@ -305,6 +306,18 @@ fn warn_of_older_proxies(job: &Job<'_>, facts: &Facts) {
         let text = format!(
             "The proxy on {} is of an older dhow; `dhow proxy reboot` brings this one's",
             older.join(", ")
+        );
+        job.sink.say(dhow_run::Level::Warn, text);
+    }
+}
+
+/// What the deploy file says to dhow's own proxy, another is not told: it would refuse the whole command.
+pub(super) fn warn_of_unheard_settings(job: &Job<'_>, facts: &Facts) {
+    let hosts = proxy::unheard(&job.context("", false), facts);
+    if !hosts.is_empty() {
+        let text = format!(
+            "The proxy on {} is not this dhow's own and knows nothing of x-dhow.proxy; `dhow proxy reboot` brings one that does",
+            hosts.join(", ")
         );
         job.sink.say(dhow_run::Level::Warn, text);
     }

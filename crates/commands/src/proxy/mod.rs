@@ -5,6 +5,7 @@
 mod boot_config;
 mod container;
 mod image;
+mod own;
 mod run;
 mod service;
 
@@ -15,10 +16,11 @@ pub use container::{
     running_version, start, stop_container,
 };
 pub use image::ProxyImage;
-pub use run::{boot, boot_config, publish_address, run, run_command, run_image};
+pub use own::{Dialect, is_own_image, needs_own};
+pub use run::{boot, boot_config, publish_address, run, run_command, run_extended, run_image};
 pub use service::{
-    Target, accessory_target, deploy, deploy_accessory, deploy_app, deploy_args, remove, resume,
-    role_target, stop,
+    Target, accessory_target, deploy, deploy_accessory, deploy_app, deploy_app_to, deploy_args,
+    remove, resume, role_target, stop,
 };
 
 /// The proxy container's name.

@@ -3,9 +3,10 @@
 //! With `proxy.run` in the deploy file, everything is on the line; without, files on the host (written by `proxy boot_config`) say
 //! what differs from the default.
 
-use dhow_config::ProxyRun;
+use dhow_config::{ProxyExtension, ProxyRun};
 use dhow_text::shell::{Cmd, quote_value};
 
+use super::own::{self, is_own_image};
 use super::{CONTAINER, ProxyImage, start};
 use crate::container_args::docker_options;
 use crate::paths;
@@ -15,6 +16,15 @@ pub(super) const DEFAULT_OPTIONS: &str = "--publish 80:80 --publish 443:443 --lo
 
 /// Creates and starts the container.
 pub fn run(run: Option<&ProxyRun>, default: ProxyImage<'_>) -> Cmd {
+    run_extended(run, default, &ProxyExtension::default())
+}
+
+/// The same with what the deploy file says to dhow's proxy, if that is the one.
+pub fn run_extended(
+    run: Option<&ProxyRun>,
+    default: ProxyImage<'_>,
+    extension: &ProxyExtension,
+) -> Cmd {
     let fixed = Cmd::docker("run --name")
         .arg(CONTAINER)
         .arg("--network kamal --detach --restart unless-stopped")
@@ -25,11 +35,19 @@ pub fn run(run: Option<&ProxyRun>, default: ProxyImage<'_>) -> Cmd {
             paths::PROXY_APPS_CONFIG_INSIDE
         ));
     match run {
-        None => boot_config(default).pipe(Cmd::new("xargs").args(words(&fixed))),
-        Some(run) => fixed
-            .args(run_flags(run))
-            .arg(run_image(run, default))
-            .arg(run_command(run.debug, run.metrics_port)),
+        None => {
+            boot_config_extended(default, extension).pipe(Cmd::new("xargs").args(words(&fixed)))
+        }
+        Some(run) => {
+            let image = run_image(run, default);
+            let own = is_own_image(&image);
+            let flags = Some(own::run_flags(extension)).filter(|_| own);
+            fixed
+                .args(run_flags(run, own && extension.http3))
+                .arg(image)
+                .arg(run_command(run.debug, run.metrics_port))
+                .args(flags.unwrap_or_default())
+        }
     }
 }
 
@@ -42,6 +60,10 @@ pub fn boot(options: Option<&ProxyRun>, default: ProxyImage<'_>) -> Cmd {
 ///
 /// A file that names only the image or only its version means Kamal's image otherwise, as it did when it was written.
 pub fn boot_config(default: ProxyImage<'_>) -> Cmd {
+    boot_config_extended(default, &ProxyExtension::default())
+}
+
+fn boot_config_extended(default: ProxyImage<'_>, extension: &ProxyExtension) -> Cmd {
     let read = |name: &str, otherwise: &str| {
         format!("$(cat {}/{name} 2> /dev/null || {otherwise})", paths::PROXY)
     };
@@ -67,10 +89,28 @@ pub fn boot_config(default: ProxyImage<'_>) -> Cmd {
         "image_version",
         &otherwise("image", kamal.version, default.version),
     );
+    let flags = own::run_flags(extension);
+    let command = if flags.is_empty() || default == ProxyImage::KAMAL {
+        read("run_command", &echo(""))
+    } else {
+        // Files may name another image, which is told nothing of dhow's.
+        let file = |name: &str| format!("{}/{name}", paths::PROXY);
+        format!(
+            "$(c=\"$(cat {} 2> /dev/null)\"; test -e {} || test -e {} || c=\"${{c:-kamal-proxy run}} {}\"; echo \"$c\")",
+            file("run_command"),
+            file("image"),
+            file("image_version"),
+            flags.join(" ")
+        )
+    };
+    let mut options = DEFAULT_OPTIONS.to_owned();
+    if extension.http3 {
+        options.push_str(" --publish 443:443/udp");
+    }
     Cmd::new("echo")
-        .arg(read("options", &echo(DEFAULT_OPTIONS)))
+        .arg(read("options", &echo(&options)))
         .arg(format!("{image}:{version}"))
-        .arg(read("run_command", &echo("")))
+        .arg(command)
 }
 
 /// The image that `proxy.run` asks for: the default if it names none; parts that it leaves out are Kamal's.
@@ -127,10 +167,25 @@ pub(super) fn publish_flags(http: i64, https: i64, addresses: &[String]) -> Vec<
         .collect()
 }
 
-fn run_flags(run: &ProxyRun) -> Vec<String> {
+/// `--publish [address:]https:443/udp` likewise.
+fn publish_udp(https: i64, addresses: &[String]) -> Vec<String> {
+    let one = |prefix: &str| ["--publish".to_owned(), format!("{prefix}{https}:443/udp")];
+    if addresses.is_empty() {
+        return one("").into();
+    }
+    addresses
+        .iter()
+        .flat_map(|address| one(&format!("{}:", publish_address(address))))
+        .collect()
+}
+
+fn run_flags(run: &ProxyRun, udp: bool) -> Vec<String> {
     let mut flags = Vec::new();
     if run.publish {
         flags.extend(publish_flags(run.http_port, run.https_port, &run.bind_ips));
+        if udp {
+            flags.extend(publish_udp(run.https_port, &run.bind_ips));
+        }
     }
     if !run.log_max_size.is_empty() {
         flags.push(format!("--log-opt max-size={}", run.log_max_size));

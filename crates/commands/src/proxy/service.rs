@@ -5,6 +5,7 @@ use dhow_proxy_api::{DeployArgs, FlagValue, GoDuration, StopArgs};
 use dhow_text::shell::{Cmd, quote_value};
 
 use super::CONTAINER;
+use super::own::{Dialect, extend};
 use crate::paths;
 
 /// Where the proxy finds a service: a word for the shell.
@@ -34,9 +35,21 @@ pub fn accessory_target(accessory: &Accessory, container: &str) -> Option<Target
 /// Puts a role's new container into service: returns when it is healthy and the old one is drained. Nothing if the role is not
 /// behind the proxy.
 pub fn deploy_app(config: &Config, role: &Role, version: &str, container: &str) -> Option<Cmd> {
+    deploy_app_to(Dialect::Kamal, config, role, version, container)
+}
+
+/// The same where it is known which flags the proxy knows: with what the deploy file says to dhow's own.
+pub fn deploy_app_to(
+    dialect: Dialect,
+    config: &Config,
+    role: &Role,
+    version: &str,
+    container: &str,
+) -> Option<Cmd> {
     let proxy = role.proxy.as_ref()?;
     let target = role_target(role, container)?;
-    let args = deploy_args(config, proxy, Some(&role.name), version);
+    let mut args = deploy_args(config, proxy, Some(&role.name), version);
+    extend(&mut args, proxy, &config.extension.proxy, dialect);
     Some(deploy(&config.container_prefix(role), &target, &args))
 }
 

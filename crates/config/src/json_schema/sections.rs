@@ -101,12 +101,24 @@ fn of_root(key: &str) -> Option<Value> {
 }
 
 fn dhow() -> Value {
-    let groups = extension::GROUPS
-        .iter()
-        .map(|group| ((*group).to_owned(), json!({"type": "object"})));
+    let page = Page::of(Some(extension::KEY));
+    let groups = extension::GROUPS.iter().map(|(group, fields)| {
+        let path = [extension::KEY, *group];
+        let mut schema = section(fields, &page, &path);
+        if *group == "proxy" {
+            let about = page.about(&[extension::KEY, group, "proxy_protocol"]);
+            let words = json!({"anyOf": [one_of(&extension::PROXY_PROTOCOLS), {"const": false}]});
+            set(&mut schema, "proxy_protocol", described(words, about));
+        }
+        let schema = merged(
+            schema,
+            json!({"description": page.about(&path), "additionalProperties": true}),
+        );
+        ((*group).to_owned(), schema)
+    });
     described(
         json!({"type": "object", "properties": groups.collect::<Map<_, _>>()}),
-        "Settings of Dhow's own. Kamal skips them.",
+        page.head(),
     )
 }
 

@@ -71,6 +71,8 @@ pub struct Config {
     pub drain_timeout: i64,
     /// Seconds for `docker stop -t`, if set.
     pub stop_timeout: Option<i64>,
+    /// `x-dhow`: what it says to Dhow alone.
+    pub extension: super::Extension,
 }
 
 /// `hooks_output`: how much of a hook's output is shown at normal verbosity.

@@ -11,7 +11,8 @@ use super::{registry, ssh};
 use crate::findings::Findings;
 use crate::load::Outside;
 use crate::model::{
-    Boot, Builder, Config, Env, HooksOutput, Logging, Output, Proxy, Registry, Ssh, Sshkit,
+    Boot, Builder, Config, Env, Extension, HooksOutput, Logging, Output, Proxy, Registry, Ssh,
+    Sshkit,
 };
 use crate::scalar::{self, bool_at, int_at, map_at, pairs_at, text_at, texts_at};
 use crate::schema::{check_keys, keys};
@@ -86,6 +87,8 @@ pub(crate) fn parse(
         deploy_timeout: int_at(root, "deploy_timeout").unwrap_or(30),
         drain_timeout: int_at(root, "drain_timeout").unwrap_or(30),
         stop_timeout: defaults.stop_timeout,
+        // Read last: what is wrong there, Kamal does not see.
+        extension: Extension::default(),
     };
     let whole = Whole {
         root,

@@ -8,4 +8,4 @@ pub(crate) mod keys;
 mod shape;
 
 pub(crate) use hosts::check_hosts;
-pub(crate) use shape::{Shape, check, check_keys, check_texts, unknown_keys};
+pub(crate) use shape::{Field, Shape, check, check_keys, check_texts, unknown_keys};

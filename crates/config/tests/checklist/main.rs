@@ -7,6 +7,7 @@ mod dump;
 mod engine;
 mod env;
 mod erb;
+mod extension;
 mod golden;
 mod json_schema;
 mod proxy;

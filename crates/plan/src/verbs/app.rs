@@ -7,6 +7,7 @@ use dhow_config::Role;
 use dhow_text::shell::Cmd;
 
 use super::boot::{seen, stop as stop_containers};
+use super::proxy::dialect;
 use crate::context::{Context, Facts, PlanError};
 use crate::step::{Stage, Step, Track, Work};
 
@@ -35,7 +36,8 @@ pub fn start(context: &Context<'_>, facts: &Facts) -> Vec<Stage> {
                     )
                     .debug(),
                 );
-                let deploy = proxy::deploy_app(config, role, &version, "$dhow_id");
+                let dialect = dialect(context, seen(facts, host), host);
+                let deploy = proxy::deploy_app_to(dialect, config, role, &version, "$dhow_id");
                 let deploy = deploy.unwrap_or_default().real();
                 let (role, tell) = (&role.name, "did the container boot?");
                 steps.push(Step::run("telling the proxy", Cmd::new(format!(

@@ -5,6 +5,7 @@ use dhow_commands::{app, assets, error_pages, proxy, tls};
 use dhow_config::{Role, Ssl};
 use dhow_text::shell::Cmd;
 
+use super::proxy::dialect;
 use crate::context::{Context, Facts, PlanError};
 use crate::facts::HostFacts;
 use crate::step::{Gate, LocalStep, Stage, Step, Track, Work};
@@ -225,7 +226,9 @@ fn boot_one(
         Some(_) => {
             // Docker's short id, which is the container's name on the network.
             let id = format!("$(printf %.12s \"${ID}\")");
-            let deploy = proxy::deploy_app(config, role, version, &id).unwrap_or_default();
+            let dialect = dialect(context, seen, host);
+            let deploy = proxy::deploy_app_to(dialect, config, role, version, &id);
+            let deploy = deploy.unwrap_or_default();
             Step::run(
                 "waiting until the new container answers, then switching to it",
                 deploy,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dhow_commands::audit::Entry;
-use dhow_commands::proxy::{BootConfig, BootFile, InvalidBindAddress, ProxyImage};
+use dhow_commands::proxy::{BootConfig, BootFile, Dialect, InvalidBindAddress, ProxyImage};
 use dhow_commands::{LogOptions, docker, proxy};
 use dhow_config::Config;
 use dhow_text::shell::Cmd;
@@ -333,7 +333,31 @@ pub fn needs_registry(config: &Config) -> bool {
 }
 
 fn run_command(context: &Context<'_>, host: &str) -> Cmd {
-    proxy::run(context.config().proxy_run(host), ProxyImage::DHOW)
+    let config = context.config();
+    proxy::run_extended(
+        config.proxy_run(host),
+        ProxyImage::DHOW,
+        &config.extension.proxy,
+    )
+}
+
+/// Which flags the proxy of a host knows: the one that runs, else the one that will.
+pub(crate) fn dialect(context: &Context<'_>, seen: &HostFacts, host: &str) -> Dialect {
+    let own = match &seen.proxy {
+        Some(proxy) => proxy.is_own() && !is_older_dhow(&proxy.image),
+        None => takes_own(context, host),
+    };
+    if own { Dialect::Dhow } else { Dialect::Kamal }
+}
+
+/// Hosts whose proxy is told nothing of what the deploy file says to dhow's own.
+pub fn unheard<'c>(context: &Context<'c>, facts: &Facts) -> Vec<&'c str> {
+    if !proxy::needs_own(&context.config().extension.proxy) {
+        return Vec::new();
+    }
+    let mut hosts = context.targets.proxy_hosts();
+    hosts.retain(|host| dialect(context, seen(facts, host), host) == Dialect::Kamal);
+    hosts
 }
 
 /// Whether the host's image of dhow's proxy is another build than the archive's.

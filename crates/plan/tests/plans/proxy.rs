@@ -2,8 +2,10 @@
 
 use dhow_commands::LogOptions;
 use dhow_commands::proxy::BootConfig;
-use dhow_plan::PlanError;
+use dhow_plan::facts::ProxyContainer;
+use dhow_plan::verbs::boot;
 use dhow_plan::verbs::proxy::{self, ProxyArchive};
+use dhow_plan::{HostFacts, PlanError};
 
 use super::support::{
     Found, World, commands, empty, facts, names, proxied, shown, with_proxy, world,
@@ -310,4 +312,111 @@ fn which_proxies_are_of_an_older_dhow() {
     assert!(!proxy::is_older_dhow("dhow/kamal-proxy:v99.0"));
     assert!(!proxy::is_older_dhow("basecamp/kamal-proxy:v0.9.0"));
     assert!(!proxy::is_older_dhow("dhow/kamal-proxy:latest"));
+}
+
+const EXTENDED: &str = "servers: [h1]\nproxy: { host: example.com }\nx-dhow: { proxy: { trusted_proxies: [10.0.0.0/8], proxy_protocol: required, canonical_host: example.com, healthcheck: { fall: 3 } } }\n";
+
+/// The words after `kamal-proxy deploy` that begin with one of these.
+fn told(world: &World, seen: HostFacts) -> Vec<String> {
+    let stages = boot::boot(&world.context("2"), &facts([("h1", seen)]), &[]).unwrap();
+    let deploy = commands(&stages, "h1")
+        .into_iter()
+        .find(|line| line.contains("kamal-proxy deploy"))
+        .unwrap();
+    let flags = ["--canonical-host", "--trusted-proxy", "--health-check-fall"];
+    let told = deploy
+        .split(' ')
+        .filter(|word| flags.iter().any(|flag| word.starts_with(flag)));
+    told.map(str::to_owned).collect()
+}
+
+#[test]
+fn only_dhows_own_proxy_is_told_of_what_only_it_knows() {
+    let world = world(EXTENDED);
+    let everything = [
+        r#"--canonical-host="example.com""#,
+        r#"--trusted-proxy="10.0.0.0/8""#,
+        r#"--health-check-fall="3""#,
+    ];
+    let own = proxy::dhow_image();
+    let labelled = HostFacts {
+        proxy: Some(ProxyContainer {
+            image: "reg/mine:v0.9.2".to_owned(),
+            running: true,
+            content: Some("abc".to_owned()),
+        }),
+        ..empty()
+    };
+    for (seen, own) in [
+        (with_proxy(&own, true), true),
+        (with_proxy(&format!("reg:5000/{own}"), true), true),
+        (labelled, true),
+        // None runs: the one that will is dhow's.
+        (empty(), true),
+        (proxied(), false),
+        (with_proxy("dhow/kamal-proxy:v0.9.2.0", true), false),
+    ] {
+        let expected = if own {
+            &everything[..]
+        } else {
+            &everything[..1]
+        };
+        assert_eq!(told(&world, seen.clone()), expected, "{seen:?}");
+        let unheard = if own { &[][..] } else { &["h1"] };
+        let facts = facts([("h1", seen)]);
+        assert_eq!(proxy::unheard(&world.context("2"), &facts), unheard);
+    }
+    let other = World::of(
+        &format!(
+            "service: app\nimage: me/app\nregistry: {{ username: me, password: [PASSWORD] }}\nbuilder: {{ arch: amd64 }}\n{}",
+            EXTENDED.replace(
+                "host: example.com",
+                "host: example.com, run: { version: v0.9.3 }"
+            )
+        ),
+        None,
+    );
+    assert_eq!(told(&other, empty()), &everything[..1]);
+}
+
+/// What a real shell makes of it, with the files that a host may have.
+#[test]
+fn files_on_the_host_decide_what_the_container_is_told() {
+    let world = world(EXTENDED);
+    let seen = facts([("h1", empty())]);
+    let stages = proxy::boot(&world.context("2"), &seen, Some(&archive())).unwrap();
+    let run = commands(&stages, "h1").pop().unwrap();
+    let line = run.split(" | xargs").next().unwrap();
+    let flags = "--proxy-protocol=required --trusted-proxy=10.0.0.0/8";
+    for (files, told) in [
+        (&[][..], format!("kamal-proxy run {flags}")),
+        (
+            &[("run_command", "kamal-proxy run --debug")],
+            format!("kamal-proxy run --debug {flags}"),
+        ),
+        (&[("image", "mine")], String::new()),
+        (
+            &[
+                ("image_version", "v0.9.3"),
+                ("run_command", "kamal-proxy run --debug"),
+            ],
+            "kamal-proxy run --debug".to_owned(),
+        ),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".kamal/proxy");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+        let output = std::process::Command::new("sh")
+            .args(["-c", line])
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        // After the options and the image.
+        let words: Vec<&str> = output.split_whitespace().skip(7).collect();
+        assert_eq!(words.join(" "), told, "{files:?}: {output}");
+    }
 }
