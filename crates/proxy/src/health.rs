@@ -303,7 +303,7 @@ mod tests {
         let task = tokio::task::spawn_local(watch.run(async move || {
             let turn = seen.borrow().len();
             seen.borrow_mut().push(Instant::now());
-            let answer = answers.chars().nth(turn).or(answers.chars().last());
+            let answer = answers.chars().nth(turn).or_else(|| answers.chars().last());
             match answer {
                 Some('+') => Outcome::Healthy,
                 Some('.') => std::future::pending().await,

@@ -20,7 +20,7 @@ pub use own::{Dialect, is_own_image, needs_own};
 pub use run::{boot, boot_config, publish_address, run, run_command, run_extended, run_image};
 pub use service::{
     Target, accessory_target, deploy, deploy_accessory, deploy_app, deploy_app_to, deploy_args,
-    remove, resume, role_target, stop,
+    list, remove, resume, role_target, stop,
 };
 
 /// The proxy container's name.

@@ -20,6 +20,11 @@ impl Target {
     }
 }
 
+/// All services that the proxy knows. That it answers says that it runs.
+pub fn list() -> Cmd {
+    command("list")
+}
+
 /// The target of a role; nothing if it is not behind the proxy.
 pub fn role_target(role: &Role, container: &str) -> Option<Target> {
     let proxy = role.proxy.as_ref()?;

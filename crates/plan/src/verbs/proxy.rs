@@ -9,7 +9,7 @@ use dhow_config::Config;
 use dhow_text::shell::Cmd;
 
 use super::boot::seen;
-use super::replace::{fresh, replace};
+use super::replace::{fresh, replace_measured};
 use crate::context::{Context, Facts, PlanError};
 use crate::facts::{Container, HostFacts};
 use crate::step::{Stage, Step, Track};
@@ -126,7 +126,7 @@ pub fn is_older_dhow(image: &str) -> bool {
 }
 
 /// `proxy reboot`: another container in the old one's place, all hosts at once or one by one. Should it not start, the old one comes
-/// back.
+/// back. With another container its published ports close and open again; for how long is printed.
 pub fn reboot(
     context: &Context<'_>,
     facts: &Facts,
@@ -143,8 +143,11 @@ pub fn reboot(
             let mut track = Track::new(host, None, Vec::new());
             track.steps.push(context.audit(&Entry::RebootedProxy, None));
             prepare(context, seen(facts, host), archive, &mut track)?;
-            let run = replace(proxy::CONTAINER, &run_command(context, host));
-            track.steps.push(Step::run("replacing the proxy", run));
+            let run = run_command(context, host);
+            let run = replace_measured(proxy::CONTAINER, &run, &proxy::list());
+            track
+                .steps
+                .push(Step::run("replacing the proxy", run).block("Proxy Host"));
             tracks.push(track);
         }
         stages.push(Stage::hosts("proxy", tracks));

@@ -27,6 +27,21 @@ pub(crate) fn replace(name: &str, run: &Cmd) -> Cmd {
     ))
 }
 
+/// As [`replace`], and prints for how long nobody served: from the old one's stop to the new one's first answer to `ready`, a command.
+/// Nothing is printed where there was no old one, where the host keeps no time like Linux's, or if `ready` does not succeed in time.
+pub(crate) fn replace_measured(name: &str, run: &Cmd, ready: &Cmd) -> Cmd {
+    let replace = replace(name, run);
+    let (replace, ready) = (replace.real(), ready.real());
+    // Hundredths of a second since the host's start.
+    Cmd::new(format!(
+        "dhow_up() {{ read -r dhow_t _ </proc/uptime && echo \"${{dhow_t%.*}}${{dhow_t#*.}}\"; }}; dhow_from=$(dhow_up 2>/dev/null); \
+         {{ {replace}; }} >/dev/null; \
+         if [ -n \"$dhow_old\" ] && [ -n \"$dhow_from\" ]; then dhow_n=0; while [ $dhow_n -lt 50 ]; do \
+         if {ready} >/dev/null 2>&1; then dhow_gap=$(($(dhow_up) - dhow_from)); echo \"the proxy was away for $((dhow_gap / 100)).$((dhow_gap / 10 % 10)) s\"; break; fi; \
+         sleep 0.1; dhow_n=$((dhow_n + 1)); done; fi"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -54,6 +69,7 @@ xargs() { read -r name || return 0; docker container rm "$name"; }
 
     struct Ended {
         code: i32,
+        stdout: String,
         stderr: String,
         /// Containers and what they hold, by name.
         containers: String,
@@ -79,6 +95,7 @@ xargs() { read -r name || return 0; docker container rm "$name"; }
             .unwrap();
         Ended {
             code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
             containers: String::from_utf8(listed.stdout).unwrap(),
         }
@@ -110,6 +127,32 @@ xargs() { read -r name || return 0; docker container rm "$name"; }
         );
         assert!(ended.stderr.contains("port is taken"), "{}", ended.stderr);
         assert!(ended.stderr.contains("runs again"), "{}", ended.stderr);
+    }
+
+    #[test]
+    fn the_gap_is_measured_until_the_new_one_is_ready() {
+        // Ready when asked for the third time.
+        let ready = Cmd::new("{ echo x >>asked && [ $(wc -l <asked) -ge 3 ]; }");
+        let measured = replace_measured("c", &command(), &ready);
+        let ended = run(&measured, &[("c", "running\n")]);
+        assert_eq!(
+            (ended.code, ended.containers.as_str()),
+            (0, "c running new\n")
+        );
+        let said = ended.stdout.strip_prefix("the proxy was away for ");
+        let seconds = said.and_then(|rest| rest.strip_suffix(" s\n"));
+        let seconds: f64 = seconds.expect(&ended.stdout).parse().unwrap();
+        assert!(seconds >= 0.2, "{seconds}");
+        let from_nothing = run(&measured, &[]);
+        assert_eq!((from_nothing.code, from_nothing.stdout.as_str()), (0, ""));
+        let taken = [("c", "running\n"), ("port-taken", "")];
+        let failed = run(&measured, &taken);
+        assert_eq!(
+            (failed.code, failed.containers.as_str()),
+            (125, "c running\n")
+        );
+        assert!(failed.stderr.contains("runs again"), "{}", failed.stderr);
+        assert_eq!(failed.stdout, "");
     }
 
     #[test]
