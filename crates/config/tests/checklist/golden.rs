@@ -165,7 +165,7 @@ fn failing_files_say_what_kamal_says() {
     assert!(lines.len() >= 60, "{} different ones", lines.len());
 }
 
-/// Counted over the files alone and merged, as the JSON Schema names the keys.
+/// Counted over the files alone and merged, as the JSON Schema names the keys. What Kamal has no key for is no part of its files.
 #[test]
 fn every_key_occurs_three_times() {
     let schema: Json = serde_json::from_str(&json_schema()).unwrap();
@@ -183,7 +183,7 @@ fn every_key_occurs_three_times() {
     let rare: Vec<_> = counter
         .seen
         .iter()
-        .filter(|(_, count)| **count < 3)
+        .filter(|(key, count)| **count < 3 && !key.starts_with("/properties/x-dhow"))
         .collect();
     assert!(rare.is_empty(), "{rare:#?}");
     assert!(counter.seen.len() > 130, "{}", counter.seen.len());
