@@ -100,12 +100,17 @@ impl AcmeIssuer {
                 reason: error.to_string(),
                 retry_after: self.client.retry_after(),
             })?;
-        self.order_with(&account, host, method, replaces)
-            .await
-            .map_err(|failed| match failed {
-                Failed::Acme(error) => self.judge(&error),
-                Failed::Refused(reason) => OrderFailure::Refused { reason },
-            })
+        let mut outcome = self.order_with(&account, host, method, replaces).await;
+        // The client has tried another nonce twice already; a busy authority takes more, and it is no fault of the order.
+        if let Err(Failed::Acme(error)) = &outcome
+            && is_problem(error, &["badNonce"])
+        {
+            outcome = self.order_with(&account, host, method, replaces).await;
+        }
+        outcome.map_err(|failed| match failed {
+            Failed::Acme(error) => self.judge(&error),
+            Failed::Refused(reason) => OrderFailure::Refused { reason },
+        })
     }
 
     async fn order_with(

@@ -216,7 +216,7 @@ fn spawn(program: &str, log: &Path, arguments: &[&str]) -> Child {
         .args(arguments)
         // No artificial delays; some nonces refused, as a busy authority does; every order proved anew.
         .env("PEBBLE_VA_NOSLEEP", "1")
-        .env("PEBBLE_WFE_NONCEREJECT", "10")
+        .env("PEBBLE_WFE_NONCEREJECT", "1")
         .env("PEBBLE_AUTHZREUSE", "0")
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
