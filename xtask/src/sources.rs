@@ -18,9 +18,6 @@ const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", 
 /// What marks work as not done, or silences a lint without saying why.
 const UNFINISHED: [&str; 5] = ["TODO", "FIXME", "todo!(", "unimplemented!(", "[allow("];
 
-/// Files past a limit that are known and wait to be split or renamed. They may not grow past the given length.
-const KNOWN: [(&str, usize); 1] = [("crates/proxy/src/core.rs", LINES)];
-
 /// Runs the check on every source below `root`.
 pub(crate) fn check(root: &Path) -> Findings {
     match sources(root) {
@@ -39,7 +36,6 @@ pub(crate) fn check(root: &Path) -> Findings {
 
 fn violations(source: &Source) -> Findings {
     let path = &source.path;
-    let known = KNOWN.iter().find(|(known, _)| known == path);
     let mut findings = Vec::new();
     if !source.text.starts_with("//!") {
         findings.push(format!(
@@ -47,11 +43,7 @@ fn violations(source: &Source) -> Findings {
         ));
     }
     let lines = source.text.lines().count();
-    let limit = match known {
-        Some((_, limit)) => *limit,
-        None if tests_only(path) => TEST_LINES,
-        None => LINES,
-    };
+    let limit = if tests_only(path) { TEST_LINES } else { LINES };
     if lines > limit {
         findings.push(format!(
             "sources: {path} has {lines} lines, more than {limit}: split it by idea"
@@ -61,7 +53,7 @@ fn violations(source: &Source) -> Findings {
         .trim_end_matches(".rs")
         .split('/')
         .find(|part| EMPTY_NAMES.contains(part));
-    if let (Some(name), None) = (empty, known) {
+    if let Some(name) = empty {
         findings.push(format!(
             "sources: {path}: the name `{name}` does not say what is inside"
         ));

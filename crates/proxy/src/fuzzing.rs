@@ -9,17 +9,17 @@ use dhow_proxy_api::{StateEntry, read_state, write_state};
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::affinity;
-use crate::cookie::cookie;
-use crate::cookie_scope::scope_cookies;
-use crate::gunzip::Gunzip;
-use crate::redirect;
-use crate::request_path::upstream_path;
-use crate::rollout::{RolloutSlot, split};
-use crate::router::{host_without_port, strip_prefix};
-use crate::sniff::sniff;
-use crate::test_services::{service, table_of};
-use crate::upgrade::{connection_tokens, wanted_protocol};
+use crate::request::affinity;
+use crate::request::cookie::cookie;
+use crate::request::cookie_scope::scope_cookies;
+use crate::request::gunzip::Gunzip;
+use crate::request::redirect;
+use crate::request::request_path::upstream_path;
+use crate::request::sniff::sniff;
+use crate::request::upgrade::{connection_tokens, wanted_protocol};
+use crate::services::rollout::{RolloutSlot, split};
+use crate::services::router::{host_without_port, strip_prefix};
+use crate::services::test_services::{service, table_of};
 use crate::upstream::{
     BodyDecoder, Decoded, ForwardedHead, RequestFraming, ResponseHead, is_hop_by_hop,
     parse_response_head, write_request_head,

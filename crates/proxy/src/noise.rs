@@ -5,14 +5,14 @@ use bytes::{Bytes, BytesMut};
 use dhow_proxy_api::read_state;
 use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 
-use crate::cookie::cookie;
-use crate::cookie_scope::scope_cookies;
-use crate::gunzip::Gunzip;
-use crate::proxy_protocol::{LONGEST, Start, read_start};
-use crate::request_path::upstream_path;
-use crate::router::{host_without_port, strip_prefix};
-use crate::sniff::sniff;
-use crate::test_services::{service, table_of};
+use crate::downstream::proxy_protocol::{LONGEST, Start, read_start};
+use crate::request::cookie::cookie;
+use crate::request::cookie_scope::scope_cookies;
+use crate::request::gunzip::Gunzip;
+use crate::request::request_path::upstream_path;
+use crate::request::sniff::sniff;
+use crate::services::router::{host_without_port, strip_prefix};
+use crate::services::test_services::{service, table_of};
 use crate::upstream::{BodyDecoder, Decoded, ForwardedHead, RequestFraming, write_request_head};
 
 /// Numbers that look random (xorshift).

@@ -9,6 +9,7 @@
 mod addresses;
 mod body_decoder;
 mod connection;
+pub(crate) mod lane;
 mod pool;
 mod request_body;
 mod request_head;

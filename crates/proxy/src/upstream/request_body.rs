@@ -9,8 +9,8 @@ use http::header::HeaderMap;
 use http_body::{Body as _, Frame};
 
 use super::Connection;
-use crate::buffer::BufferedBody;
-use crate::inbound::{InboundBody, InboundError};
+use crate::downstream::inbound::{InboundBody, InboundError};
+use crate::request::buffer::BufferedBody;
 
 /// Where the body comes from.
 pub(crate) enum RequestBody {

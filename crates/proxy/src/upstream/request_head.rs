@@ -88,7 +88,7 @@ pub(crate) fn write_request_head(out: &mut Vec<u8>, head: &ForwardedHead<'_>) {
     push_forwarding(out, head);
     if !request_start_given {
         out.extend_from_slice(b"X-Request-Start: t=");
-        crate::log::push_int(out, i64::try_from(head.received_millis).unwrap_or(i64::MAX));
+        crate::observe::log::push_int(out, i64::try_from(head.received_millis).unwrap_or(i64::MAX));
         out.extend_from_slice(b"\r\n");
     }
     if let Some(id) = head.made_request_id {
@@ -111,7 +111,7 @@ pub(crate) fn write_request_head(out: &mut Vec<u8>, head: &ForwardedHead<'_>) {
         RequestFraming::None => {}
         RequestFraming::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
-            crate::log::push_int(out, i64::try_from(length).unwrap_or(i64::MAX));
+            crate::observe::log::push_int(out, i64::try_from(length).unwrap_or(i64::MAX));
             out.extend_from_slice(b"\r\n");
         }
         RequestFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
