@@ -120,8 +120,6 @@ impl Body for ClientBody {
         match &self.kind {
             BodyKind::Empty => SizeHint::with_exact(0),
             BodyKind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            // A body with a length has no place for trailers in HTTP/1.
-            BodyKind::Buffered(body) if body.has_trailers() => SizeHint::default(),
             BodyKind::Buffered(body) => SizeHint::with_exact(body.total()),
             BodyKind::Stream(body) => body
                 .length()
@@ -152,6 +150,11 @@ impl TargetBody {
             gunzip: None,
             peeked: None,
         }
+    }
+
+    /// Whether the target writes without having said how much: it wants each piece passed on when it is there, buffering or not.
+    pub(crate) fn is_chunked(&self) -> bool {
+        matches!(self.decoder, BodyDecoder::Chunked(_))
     }
 
     /// Unpacks gzip from here on.

@@ -97,11 +97,6 @@ impl BufferedBody {
         }
     }
 
-    /// Whether trailers follow the data.
-    pub(crate) fn has_trailers(&self) -> bool {
-        self.trailers.is_some()
-    }
-
     /// Bytes gathered in all.
     pub(crate) fn total(&self) -> u64 {
         self.total

@@ -182,7 +182,8 @@ async fn answer(
     if unpacked {
         body.unpack();
     }
-    let limits = rules.response_buffer.filter(|_| !is_event_stream(&headers));
+    let streams = body.is_chunked() || is_event_stream(&headers);
+    let limits = rules.response_buffer.filter(|_| !streams);
     if let (Some(most), Some(length)) = (limits.and_then(|limits| limits.most), body.length())
         && length > most
     {
@@ -195,10 +196,8 @@ async fn answer(
         (None, Some(limits)) => {
             let tmp = &exchange.core.plane.tmp;
             let gathered = Box::pin(gather_response(&mut body, limits, tmp)).await?;
-            if !gathered.has_trailers() {
-                headers.remove(http::header::TRAILER);
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(gathered.total()));
-            }
+            headers.remove(http::header::TRAILER);
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(gathered.total()));
             BodyKind::Buffered(gathered)
         }
     };

@@ -1,9 +1,11 @@
 //! Buffering of requests and responses: memory, disk, limits.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, ErrorKind, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::{Link, Origin, Proxy, get, reply, request, send};
+use crate::support::{Link, Origin, Proxy, eventually, get, reply, request, send};
 
 #[test]
 fn the_target_sees_a_buffered_request_only_when_it_is_whole() {
@@ -85,6 +87,10 @@ fn responses_over_the_limit_get_500() {
     let origin = Origin::start(|seen, stream| {
         match seen.path() {
         "/fits" => reply(stream, "201 Made", &[("X-A", "b")], b"0123456789"),
+        "/until_the_end" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n0123456789+").unwrap();
+            false
+        }
         "/chunked" => stream
             .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n0\r\n\r\n")
             .is_ok(),
@@ -101,7 +107,7 @@ fn responses_over_the_limit_get_500() {
         (fits.status, fits.text().as_str(), fits.header("X-A")),
         (201, "0123456789", Some("b"))
     );
-    for path in ["/long", "/chunked"] {
+    for path in ["/long", "/until_the_end"] {
         let answer = get(proxy.http, "a", path);
         assert_eq!(
             (answer.status, answer.text().as_str()),
@@ -110,28 +116,92 @@ fn responses_over_the_limit_get_500() {
         assert_eq!(answer.header("X-A"), None);
     }
     proxy.expect_logged("Response exceeded max response limit", 2);
+    // What is not buffered has no limit.
+    assert_eq!(get(proxy.http, "a", "/chunked").text(), "abcdefabcdef");
 }
 
-/// parity: proxy 118, 120, D15
-#[test]
-fn a_buffered_response_comes_whole_with_its_length() {
-    let proxy = Proxy::start();
-    let origin = Origin::start(|seen, stream| {
-        let _ =
-            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-        std::thread::sleep(Duration::from_millis(300));
-        if seen.path() == "/broken" {
-            return false;
+/// An application that writes half of its answer, and the other half when it is let go on (`/half`) or never (`/broken`).
+fn halves(
+    head: &'static str,
+    first: &'static str,
+    second: &'static str,
+) -> (Origin, Arc<AtomicBool>) {
+    let go = Arc::new(AtomicBool::new(false));
+    let origin = Origin::start({
+        let go = Arc::clone(&go);
+        move |seen, stream| {
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(first.as_bytes()).unwrap();
+            if seen.path() == "/broken" {
+                return false;
+            }
+            while !go.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            stream.write_all(second.as_bytes()).is_ok()
         }
-        stream.write_all(b"3\r\ndef\r\n0\r\n\r\n").is_ok()
     });
+    (origin, go)
+}
+
+/// parity: proxy 118, D15
+#[test]
+fn a_buffered_response_comes_whole_or_as_an_error() {
+    let proxy = Proxy::start();
+    let (origin, go) = halves(
+        "HTTP/1.1 201 Made\r\nContent-Length: 6\r\n\r\n",
+        "abc",
+        "def",
+    );
     proxy.deploy("web", &origin.address, &["--buffer-responses"]);
-    let answer = get(proxy.http, "a", "/");
+    let mut link = Link::open(proxy.http);
+    link.write("GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("the target is asked", || !origin.seen().is_empty());
+    let wait = Some(Duration::from_millis(200));
+    link.reader.get_ref().set_read_timeout(wait).unwrap();
+    let early = link.reader.fill_buf().map(<[u8]>::len);
+    assert!(early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+    link.reader.get_ref().set_read_timeout(None).unwrap();
+    go.store(true, Ordering::SeqCst);
+    let answer = link.read();
     assert_eq!(
-        (answer.text().as_str(), answer.header("Content-Length")),
-        ("abcdef", Some("6"))
+        (
+            answer.status,
+            answer.text().as_str(),
+            answer.header("Content-Length")
+        ),
+        (201, "abcdef", Some("6"))
     );
     // A target that breaks off has given the client nothing yet, so it can still be told properly.
-    let answer = get(proxy.http, "a", "/broken");
-    assert_eq!(answer.status, 502);
+    assert_eq!(get(proxy.http, "a", "/broken").status, 502);
+}
+
+/// parity: proxy 119, 120, D3
+#[test]
+fn what_streams_arrives_piece_by_piece_buffered_or_not() {
+    let proxy = Proxy::start();
+    for (head, first, second) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nContent-Length: 18\r\n\r\n",
+            "data: x\n\n",
+            "data: y\n\n",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "9\r\ndata: x\n\n\r\n",
+            "9\r\ndata: y\n\n\r\n0\r\n\r\n",
+        ),
+    ] {
+        let (origin, go) = halves(head, first, second);
+        for options in [&[][..], &["--buffer-responses", "--max-response-body=2"]] {
+            go.store(false, Ordering::SeqCst);
+            proxy.deploy("web", &origin.address, options);
+            let mut link = Link::open(proxy.http);
+            link.write("GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+            // The second half is not even written before the first has arrived.
+            while link.line().unwrap() != "data: x" {}
+            go.store(true, Ordering::SeqCst);
+            while link.line().unwrap() != "data: y" {}
+        }
+    }
 }

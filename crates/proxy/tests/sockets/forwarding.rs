@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Link, Origin, Proxy, get, reply, request, send};
 
@@ -212,42 +212,6 @@ fn trailers_go_both_ways_when_streaming() {
             .collect::<Vec<_>>(),
         ["x-in: 7"]
     );
-}
-
-/// parity: proxy 119
-#[test]
-fn events_arrive_as_they_are_sent_buffered_or_not() {
-    let proxy = Proxy::start();
-    let origin = Origin::start(|_, stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n")
-            .unwrap();
-        for _ in 0..3 {
-            stream.write_all(b"data: x\n\n").unwrap();
-            std::thread::sleep(Duration::from_millis(1500));
-        }
-        false
-    });
-    for options in [&[][..], &["--buffer-responses", "--max-response-body=2"]] {
-        proxy.deploy("web", &origin.address, options);
-        let mut link = Link::open(proxy.http);
-        let begun = Instant::now();
-        link.write("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
-        let head: Vec<_> = std::iter::from_fn(|| link.line())
-            .take_while(|line| !line.is_empty())
-            .collect();
-        assert!(
-            head.contains(&"Transfer-Encoding: chunked".to_owned()),
-            "{head:?}"
-        );
-        assert_eq!(link.line().unwrap(), "9");
-        assert_eq!(link.line().unwrap(), "data: x");
-        assert!(
-            begun.elapsed() < Duration::from_millis(1400),
-            "{:?}",
-            begun.elapsed()
-        );
-    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod client;
 mod http2;
 mod http3;
+mod log;
 mod origin;
 mod proxy;
 

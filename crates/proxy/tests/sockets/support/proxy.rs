@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
 use super::eventually;
+use super::log::Log;
 
 /// What a client command did.
 #[derive(Debug)]
@@ -44,6 +46,7 @@ pub(crate) struct Proxy {
     /// More of the environment, `KAMAL_PROXY_` left out.
     pub(crate) env: Vec<(&'static str, String)>,
     folder: TempDir,
+    log: Mutex<Log>,
     child: Option<Child>,
 }
 
@@ -65,6 +68,7 @@ impl Proxy {
             https: free_port(),
             env: Vec::new(),
             folder,
+            log: Mutex::default(),
             child: None,
         }
     }
@@ -199,11 +203,9 @@ impl Proxy {
 
     /// Log lines with this message.
     pub(crate) fn logged(&self, message: &str) -> Vec<serde_json::Value> {
-        self.log()
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter(|line| line["msg"] == message)
-            .collect()
+        let mut log = self.log.lock().unwrap();
+        log.read_on(&self.path("log"));
+        log.of(message)
     }
 
     /// Waits for so many log lines with this message; the log is written a moment after the fact.
