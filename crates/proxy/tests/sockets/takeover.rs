@@ -65,11 +65,13 @@ impl Crowd {
     }
 }
 
+#[test]
 #[expect(
     clippy::print_stdout,
     reason = "the figures are the test's second result"
 )]
-fn restarts_under_load(times: usize) {
+fn a_hundred_restarts_under_load_lose_no_request() {
+    let times = 100;
     let mut proxy = Proxy::start();
     let origin = Origin::start(|seen, stream| reply(stream, "200 OK", &[], &seen.body));
     proxy.deploy("web", &origin.address, &[]);
@@ -112,17 +114,6 @@ fn restarts_under_load(times: usize) {
     proxy.expect_logged("Server stopped", times);
     assert_eq!(proxy.terminate(), 0);
     assert!(!proxy.socket().exists());
-}
-
-#[test]
-fn five_restarts_under_load_lose_no_request() {
-    restarts_under_load(5);
-}
-
-#[test]
-#[ignore = "takes minutes; bin/test --full runs it"]
-fn a_hundred_restarts_under_load_lose_no_request() {
-    restarts_under_load(100);
 }
 
 #[test]
