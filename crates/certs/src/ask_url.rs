@@ -160,7 +160,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::fetch::mozilla_roots;
     use crate::test_authority::{host, provider};
 
     fn target(url: &str) -> String {
@@ -205,7 +204,7 @@ mod tests {
         let AskTarget::Other(target) = ask_target(&url, &host("a.example.com")).unwrap() else {
             panic!("`{url}` is another server's");
         };
-        let fetcher = Fetcher::new(mozilla_roots(), provider().into()).unwrap();
+        let fetcher = Fetcher::new(Vec::new(), provider().into()).unwrap();
         let answer = ask(&fetcher, target).await;
         (answer, server.await.unwrap())
     }
@@ -251,7 +250,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener);
-        let fetcher = Fetcher::new(mozilla_roots(), provider().into()).unwrap();
+        let fetcher = Fetcher::new(Vec::new(), provider().into()).unwrap();
         let answer = ask(&fetcher, target.parse().unwrap()).await;
         assert!(matches!(answer, Err(Denial::NoAnswer(_))), "{answer:?}");
     }

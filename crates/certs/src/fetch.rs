@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,15 +18,22 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Makes requests.
+/// Makes requests. Whom it trusts is put together when a server is first asked over TLS: Mozilla's list alone takes half a megabyte,
+/// which a proxy that orders no certificate does without.
 #[derive(Clone)]
 pub struct Fetcher {
-    tls: TlsConnector,
+    tls: Arc<Tls>,
+}
+
+struct Tls {
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    more: Vec<CertificateDer<'static>>,
+    connector: OnceLock<TlsConnector>,
 }
 
 /// No response.
@@ -63,30 +70,23 @@ pub(crate) struct FetchLimits {
     pub(crate) whole: bool,
 }
 
-/// The roots that browsers trust, as Mozilla publishes them.
-#[must_use]
-pub fn mozilla_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS
-            .iter()
-            .map(CertificateDer::clone),
-    );
-    roots
-}
-
 impl Fetcher {
-    /// Trusts servers that `roots` vouch for.
+    /// Trusts servers that the roots which browsers trust vouch for, as Mozilla publishes them, or one of `more`.
     ///
     /// # Errors
     /// A provider without the usual versions of TLS.
-    pub fn new(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Self, rustls::Error> {
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    pub fn new(
+        more: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, rustls::Error> {
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         Ok(Self {
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: Arc::new(Tls {
+                builder,
+                more,
+                connector: OnceLock::new(),
+            }),
         })
     }
 
@@ -167,11 +167,28 @@ impl Fetcher {
         let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
         if https {
             let name = ServerName::try_from(host.to_owned()).map_err(|_| bad())?;
-            let stream = self.tls.connect(name, stream).await.map_err(failed)?;
+            let stream = self
+                .tls
+                .connector()
+                .connect(name, stream)
+                .await
+                .map_err(failed)?;
             send(stream, request, limits).await
         } else {
             send(stream, request, limits).await
         }
+    }
+}
+
+impl Tls {
+    fn connector(&self) -> &TlsConnector {
+        self.connector.get_or_init(|| {
+            let mut roots = RootCertStore::empty();
+            let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+            roots.add_parsable_certificates(mozilla.chain(&self.more).cloned());
+            let config = self.builder.clone().with_root_certificates(roots);
+            TlsConnector::from(Arc::new(config.with_no_client_auth()))
+        })
     }
 }
 

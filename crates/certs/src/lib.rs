@@ -59,7 +59,7 @@ pub use challenge_certificate::ACME_TLS_ALPN;
 pub use challenges::Challenges;
 pub use custom_certificate::{CustomCertificate, CustomCertificateError, WATCH_INTERVAL};
 pub use dice::Dice;
-pub use fetch::{FetchError, Fetcher, mozilla_roots};
+pub use fetch::{FetchError, Fetcher};
 pub use gate::{Gate, GateLimits, Verdict};
 pub use host_name::{HostName, HostNameError};
 pub use issuer::{ChallengeKind, Issuer, Pending};

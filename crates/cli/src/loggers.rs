@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dhow_certs::{Fetcher, mozilla_roots};
+use dhow_certs::Fetcher;
 use dhow_config::Config;
 use dhow_report::{LogFile, Otel, OtelResource, log_file_name};
 use dhow_run::Event;
@@ -185,7 +185,7 @@ impl OtelLog {
             .parse()
             .map_err(|error| format!("URI::InvalidURIError: {endpoint}: {error}"))?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let fetcher = Fetcher::new(mozilla_roots(), provider.into())
+        let fetcher = Fetcher::new(Vec::new(), provider.into())
             .map_err(|error| format!("OpenSSL::SSL::SSLError: {error}"))?;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -59,7 +59,7 @@ impl World {
             contact: self.contact.clone(),
             external_account: self.external.clone(),
             challenges: self.kinds.clone(),
-            fetcher: Fetcher::new(self.pebble.trust(), provider()).unwrap(),
+            fetcher: Fetcher::new(vec![self.pebble.root()], provider()).unwrap(),
             user_agent: HeaderValue::from_static("dhow-tests"),
         };
         let challenges = Challenges::default();

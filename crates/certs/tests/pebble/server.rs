@@ -104,11 +104,8 @@ impl Pebble {
     }
 
     /// Whom to trust to reach the authority.
-    pub(crate) fn trust(&self) -> RootCertStore {
-        let mut trust = RootCertStore::empty();
-        let root = CertificateDer::from_pem_file(self.root_file()).unwrap();
-        trust.add(root).unwrap();
-        trust
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.root_file()).unwrap()
     }
 
     /// The file with that.
@@ -165,10 +162,12 @@ impl Pebble {
     /// One request to the management interface.
     async fn manage(&self, method: &str, path: &str, body: &str) -> String {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut trust = RootCertStore::empty();
+        trust.add(self.root()).unwrap();
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(self.trust())
+            .with_root_certificates(trust)
             .with_no_client_auth();
         let stream = TcpStream::connect(("127.0.0.1", self.management))
             .await

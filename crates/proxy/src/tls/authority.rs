@@ -5,9 +5,8 @@
 
 use std::fs;
 
-use dhow_certs::{ExternalAccount, mozilla_roots};
+use dhow_certs::ExternalAccount;
 use dhow_proxy_api::AcmeEnv;
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -21,8 +20,8 @@ pub(crate) struct Authority {
     pub(crate) contact: Vec<String>,
     /// The account at `directory` made by other ways than ACME.
     pub(crate) external: Option<ExternalAccount>,
-    /// Whom to trust on the way to authorities.
-    pub(crate) roots: RootCertStore,
+    /// Whom to trust on the way to authorities, besides those whom browsers trust.
+    pub(crate) roots: Vec<CertificateDer<'static>>,
 }
 
 impl Authority {
@@ -34,15 +33,13 @@ impl Authority {
                 &[("setting", what), ("error", error)],
             );
         };
-        let mut roots = mozilla_roots();
+        let mut roots = Vec::new();
         if let Some(path) = &env.ca_file {
             let read = CertificateDer::pem_file_iter(path)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
                 .map_err(|error| error.to_string());
             match read {
-                Ok(found) if !found.is_empty() => {
-                    roots.add_parsable_certificates(found);
-                }
+                Ok(found) if !found.is_empty() => roots = found,
                 Ok(_) => complain("ACME_CA_FILE", "the file holds no certificate"),
                 Err(error) => complain("ACME_CA_FILE", &error),
             }
@@ -173,7 +170,7 @@ mod tests {
             read.contact,
             ["mailto:ops@example.com", "mailto:dev@example.com"]
         );
-        assert!(read.external.is_none() && !read.roots.is_empty());
+        assert!(read.external.is_none() && read.roots.is_empty());
         assert_eq!(read.directory, "");
         drop(log);
         writer.finish();
