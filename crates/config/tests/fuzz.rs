@@ -4,8 +4,9 @@
 #[expect(unreachable_pub, reason = "it is a library to the fuzzers")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod harness;
+#[path = "../../../fuzz/replay.rs"]
+mod kept;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 type Target = (&'static str, fn(&[u8]));
@@ -19,20 +20,6 @@ const TARGETS: [Target; 4] = [
 
 /// No text that a fuzzer came upon takes longer, in a build without optimizations on a busy machine.
 const LONGEST: Duration = Duration::from_secs(20);
-
-fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(format!("{target}.jsonl"));
-    let lines = std::fs::read_to_string(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let texts: Vec<Vec<u8>> = lines
-        .lines()
-        .map(|line| serde_json::from_str::<String>(line).unwrap().into_bytes())
-        .collect();
-    assert!(texts.len() > 100, "{} in {target}", texts.len());
-    texts
-}
 
 fn run((name, target): Target, data: &[u8]) {
     let start = Instant::now();
@@ -48,71 +35,21 @@ fn run((name, target): Target, data: &[u8]) {
 #[test]
 fn corpora_are_survived() {
     for target in TARGETS {
-        for data in corpus(target.0) {
+        for data in kept::corpus(target.0, String::into_bytes) {
             run(target, &data);
         }
     }
 }
 
-/// So many each, the same in every run: a failure is one of the code, never of the machine. `FUZZ_DAMAGED` asks for more.
+/// So many each.
 const DAMAGED: usize = 4_000;
-
-fn how_many() -> usize {
-    match std::env::var("FUZZ_DAMAGED") {
-        Ok(count) => count.parse().expect("FUZZ_DAMAGED is a number"),
-        Err(_) => DAMAGED,
-    }
-}
 
 #[test]
 fn damaged_corpora_are_survived() {
     for target in TARGETS {
-        let corpus = corpus(target.0);
-        let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
-        for _ in 0..how_many() {
-            let one = &corpus[numbers.below(corpus.len())];
-            let other = &corpus[numbers.below(corpus.len())];
-            run(target, &damaged(one, other, &mut numbers));
+        for data in kept::damaged(&kept::corpus(target.0, String::into_bytes), DAMAGED) {
+            run(target, &data);
         }
-    }
-}
-
-/// Takes out, doubles, flips, and puts in pieces of another text.
-fn damaged(one: &[u8], other: &[u8], numbers: &mut Numbers) -> Vec<u8> {
-    let mut data = one.to_vec();
-    for _ in 0..=numbers.below(5) {
-        let at = numbers.below(data.len() + 1);
-        let end = (at + 1 + numbers.below(24)).min(data.len());
-        match numbers.below(4) {
-            0 => drop(data.drain(at..end.max(at))),
-            1 => {
-                let piece = data[at..end.max(at)].to_vec();
-                data.splice(at..at, piece);
-            }
-            2 => {
-                let from = numbers.below(other.len() + 1);
-                let to = (from + numbers.below(40)).min(other.len());
-                data.splice(at..at, other[from..to.max(from)].iter().copied());
-            }
-            _ => {
-                if let Some(byte) = data.get_mut(at) {
-                    *byte ^= 1 << numbers.below(8);
-                }
-            }
-        }
-    }
-    data
-}
-
-/// A small generator of repeatable numbers (xorshift).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 }
 

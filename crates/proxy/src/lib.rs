@@ -29,8 +29,6 @@ mod cores;
 mod downstream;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-#[cfg(test)]
-mod noise;
 mod observe;
 mod process;
 mod request;

@@ -59,10 +59,15 @@ pub(crate) fn read_start(bytes: &[u8]) -> Result<Start, BadHeader> {
 fn read_line(rest: &[u8]) -> Result<Start, BadHeader> {
     let most = LONGEST_LINE - LINE_START.len();
     let seen = rest.get(..most).unwrap_or(rest);
-    let Some(end) = seen.iter().position(|byte| *byte == b'\r') else {
+    let end = seen.iter().position(|byte| *byte == b'\r');
+    let line = seen.get(..end.unwrap_or(seen.len())).unwrap_or_default();
+    // Judged before its end is looked for, so that it makes no difference in how many pieces it comes.
+    if !line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(BadHeader("line with bytes that are no text"));
+    }
+    let Some(end) = end else {
         return match seen.len() < most {
-            true if seen.iter().all(|byte| matches!(byte, b' '..=b'~')) => Ok(Start::Partial),
-            true => Err(BadHeader("line with bytes that are no text")),
+            true => Ok(Start::Partial),
             false => Err(BadHeader("line too long")),
         };
     };
@@ -72,7 +77,6 @@ fn read_line(rest: &[u8]) -> Result<Start, BadHeader> {
         None if seen.len() == most => return Err(BadHeader("line too long")),
         None => return Ok(Start::Partial),
     }
-    let line = seen.get(..end).unwrap_or_default();
     let line =
         std::str::from_utf8(line).map_err(|_| BadHeader("line with bytes that are no text"))?;
     let length = LINE_START.len() + end + 2;
@@ -331,6 +335,8 @@ mod tests {
             "PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\rX",
             "PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\n",
             "PROXY TCP4\t192.0.2.7 198.51.100.1 56324 443\r\n",
+            "PROXY UNKNOWN \0\r\n",
+            "PROXY UNKNOWN \u{e9}\r\n",
         ] {
             let refused = read_start(line.as_bytes());
             assert!(refused.is_err(), "{line:?}: {refused:?}");

@@ -15,3 +15,5 @@ mod reply;
 pub(crate) use body::Http3Body;
 pub(crate) use connection::accept_http3;
 pub(crate) use endpoint::{Arrivals, QuicError, open};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use frame_gate::{FrameGate, Held};
