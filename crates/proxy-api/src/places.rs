@@ -16,6 +16,8 @@ pub struct ProxyEnv {
     pub tmp: PathBuf,
     /// `XDG_RUNTIME_DIR`.
     pub xdg_runtime_dir: Option<PathBuf>,
+    /// Whether `TZ` says which time zone is meant.
+    pub names_time_zone: bool,
     /// `KAMAL_PROXY_SOCKET`.
     pub kamal_proxy_socket: Option<PathBuf>,
     /// Default of `--debug`.
@@ -52,6 +54,7 @@ impl ProxyEnv {
             home: path("HOME"),
             tmp: path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp")),
             xdg_runtime_dir: path("XDG_RUNTIME_DIR"),
+            names_time_zone: lookup("TZ").is_some(),
             kamal_proxy_socket: path("KAMAL_PROXY_SOCKET"),
             debug: text("DEBUG").and_then(|value| parse_bool(&value).ok()),
             http_port: int("HTTP_PORT"),

@@ -73,13 +73,25 @@ pub(crate) fn run(
 ) -> Result<(), ServerError> {
     let ports = (port(args.http_port)?, port(args.https_port)?);
     raise_descriptor_limit();
-    let (log, writer) = log::start(io::stdout(), TimeZone::system(), args.debug)?;
+    let (log, writer) = log::start(io::stdout(), local_zone(env), args.debug)?;
     let outcome = run_logged(invocation, args, ports, env, log);
     writer.finish();
     match outcome? {
         Some(upgrade) => Ok(upgrade.become_it()?),
         None => Ok(()),
     }
+}
+
+/// The time zone of the log, as Go finds it: what `TZ` names, else `/etc/localtime`. That file is read here because jiff, to give the zone a
+/// name that nobody asks for, would first read the names of all zones there are.
+fn local_zone(env: &ProxyEnv) -> TimeZone {
+    if env.names_time_zone {
+        return TimeZone::system();
+    }
+    std::fs::read("/etc/localtime")
+        .ok()
+        .and_then(|zone| TimeZone::tzif("Local", &zone).ok())
+        .unwrap_or(TimeZone::UTC)
 }
 
 fn run_logged(
