@@ -50,6 +50,19 @@ impl Dhow {
         self
     }
 
+    /// With another program to go into the proxy's image.
+    #[must_use]
+    pub fn with_proxy_binary(mut self, binary: &Path) -> Self {
+        self.proxy_binary = Some(binary.into());
+        self
+    }
+
+    /// The program that goes into the proxy's image.
+    pub fn proxy_program(&self) -> PathBuf {
+        let binary = self.proxy_binary.as_ref().map(PathBuf::from);
+        binary.unwrap_or_else(|| self.program.clone())
+    }
+
     /// Runs it to its end.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         self.run_with(arguments, "")

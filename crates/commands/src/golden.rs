@@ -89,7 +89,8 @@ fn deploy(config: &Config) -> Vec<Cmd> {
         app::make_env_directory(config),
         app::run(config, web, "127.0.0.1", VERSION, "0123456789ab"),
         app::container_id(config, web, VERSION),
-        proxy::deploy_app(config, web, VERSION, "0123456789ab").expect("web is behind the proxy"),
+        proxy::deploy_app_to(proxy::Dialect::Kamal, config, web, VERSION, "0123456789ab")
+            .expect("web is behind the proxy"),
         app::stop(config, web, OLD),
         log(config, web, Entry::TaggedLatest { image: &image }),
         app::tag_latest(config, VERSION),

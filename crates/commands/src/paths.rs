@@ -14,6 +14,8 @@ pub const APPS: &str = ".kamal/apps";
 pub const PROXY: &str = ".kamal/proxy";
 /// Per-app files that the proxy container sees.
 pub const PROXY_APPS_CONFIG: &str = ".kamal/proxy/apps-config";
+/// What a proxy's container has become since it was made: container id, image, content label.
+pub const PROXY_IN_PLACE: &str = ".kamal/proxy/in_place";
 /// [`PROXY_APPS_CONFIG`] inside the proxy container.
 pub const PROXY_APPS_CONFIG_INSIDE: &str = "/home/kamal-proxy/.apps-config";
 

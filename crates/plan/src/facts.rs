@@ -54,12 +54,41 @@ pub struct Container {
 /// The proxy's container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyContainer {
-    /// The image it was started from.
+    /// The image that it is of: the one it was started from, or the one it has become since.
     pub image: String,
     /// Whether it runs.
     pub running: bool,
     /// dhow's content label, on dhow's own proxy.
     pub content: Option<String>,
+    /// The container's full id; empty where nothing told it.
+    pub id: String,
+}
+
+/// What a proxy's container has become since it was made (`paths::PROXY_IN_PLACE`).
+struct Became {
+    id: String,
+    image: String,
+    content: String,
+}
+
+impl Became {
+    /// Nothing if it is something else: whoever cut it off, the container's own words hold then.
+    fn read(fields: &str) -> Option<Self> {
+        let mut fields = fields.split(' ').map(str::to_owned);
+        Some(Self {
+            id: fields.next()?,
+            image: fields.next()?,
+            content: fields.next()?,
+        })
+    }
+
+    /// Another container than the one that it was written of is what it was made to be.
+    fn tell(self, proxy: &mut ProxyContainer) {
+        if !self.id.is_empty() && proxy.id == self.id {
+            proxy.image = self.image;
+            proxy.content = Some(self.content);
+        }
+    }
 }
 
 impl ProxyContainer {
@@ -99,8 +128,9 @@ pub fn probe(config: &Config, images: &[&str], ask_mirror: bool) -> Step {
     } else {
         " : >\"$t/m\"; "
     };
+    let became = became();
     let text = format!(
-        "t=$(mktemp -d) || exit 1; trap 'rm -rf \"$t\"' EXIT; {inspect} >\"$t/i\" 2>/dev/null & {mirror}{containers} >\"$t/c\" || exit 1; wait; echo \"M $(uname -m)\"; sed 's/^/R /' \"$t/m\"; sed 's/^/C /' \"$t/c\"; sed 's/^/I /' \"$t/i\""
+        "{became}; t=$(mktemp -d) || exit 1; trap 'rm -rf \"$t\"' EXIT; {inspect} >\"$t/i\" 2>/dev/null & {mirror}{containers} >\"$t/c\" || exit 1; wait; echo \"M $(uname -m)\"; sed 's/^/R /' \"$t/m\"; sed 's/^/C /' \"$t/c\"; sed 's/^/I /' \"$t/i\""
     );
     Step::run("looking", Cmd::new(text)).debug()
 }
@@ -110,24 +140,35 @@ pub fn probe(config: &Config, images: &[&str], ask_mirror: bool) -> Step {
 /// Without assets and without a registry of our own, that is: both ask for images.
 pub fn probe_containers(config: &Config, images: &[&str]) -> Step {
     let list = format!(
-        "docker ps -a --no-trunc --format '{{{{if eq (.Label \"service\") \"{}\"}}}}C {{{{.ID}}}}|{{{{.Names}}}}|{{{{.State}}}}|{{{{.Label \"role\"}}}}|{{{{.Label \"destination\"}}}}|{{{{.Image}}}}{{{{else if eq .Names \"kamal-proxy\"}}}}P {{{{.Image}}}}|{{{{.State}}}}|{{{{.Label \"{CONTENT_LABEL}\"}}}}{{{{end}}}}'",
+        "docker ps -a --no-trunc --format '{{{{if eq (.Label \"service\") \"{}\"}}}}C {{{{.ID}}}}|{{{{.Names}}}}|{{{{.State}}}}|{{{{.Label \"role\"}}}}|{{{{.Label \"destination\"}}}}|{{{{.Image}}}}{{{{else if eq .Names \"kamal-proxy\"}}}}P {{{{.Image}}}}|{{{{.State}}}}|{{{{.Label \"{CONTENT_LABEL}\"}}}}|{{{{.ID}}}}{{{{end}}}}'",
         config.service
     );
     let names: Vec<String> = images.iter().copied().map(single_quote).collect();
-    // A proxy whose image is known by its id only was started from a name that has moved on: what name, only `inspect` tells.
+    // A proxy whose image is known by its id only was started from a name that has moved on: what name, only `inspect` tells, unless it
+    // has become something else since.
+    let became = became();
     let text = format!(
-        "o=$({list}) || exit 1; echo \"M $(uname -m)\"; printf '%s\\n' \"$o\"\n\
-         case \"\n$o\" in *\"\nP sha256:\"*) ;; *\"\nP \"*) exit 0;; esac\n\
+        "{became}; o=$({list}) || exit 1; echo \"M $(uname -m)\"; printf '%s\\n' \"$o\"\n\
+         case \"\n$o\" in *\"|${{u%% *}}\"*) exit 0;; *\"\nP sha256:\"*) ;; *\"\nP \"*) exit 0;; esac\n\
          docker inspect --format 'I {{{{json .}}}}' kamal-proxy {} 2>/dev/null || true",
         names.join(" ")
     );
     Step::run("looking", Cmd::new(text)).debug()
 }
 
+/// Prints what a proxy's container has become since it was made, if it has, and keeps it in `$u`, never empty. It forks nothing.
+fn became() -> String {
+    format!(
+        "u=; {{ read -r u <{}; }} 2>/dev/null && echo \"U $u\"; u=${{u:-!}}",
+        dhow_commands::paths::PROXY_IN_PLACE
+    )
+}
+
 impl HostFacts {
     /// Reads what [`probe`] or [`probe_containers`] printed.
     pub fn read(output: &str) -> Result<Self, FactsError> {
         let mut facts = Self::default();
+        let mut became = None;
         for line in output.lines() {
             let unreadable = || FactsError(line.chars().take(200).collect());
             match line.split_once(' ') {
@@ -139,12 +180,16 @@ impl HostFacts {
                     .containers
                     .push(container(fields).ok_or_else(unreadable)?),
                 Some(("P", fields)) => facts.proxy = Some(proxy(fields).ok_or_else(unreadable)?),
+                Some(("U", fields)) => became = Became::read(fields),
                 Some(("I", json)) if !json.is_empty() => {
                     let seen: Inspected = serde_json::from_str(json).map_err(|_| unreadable())?;
                     facts.add(seen);
                 }
                 _ => {}
             }
+        }
+        if let (Some(proxy), Some(became)) = (&mut facts.proxy, became) {
+            became.tell(proxy);
         }
         Ok(facts)
     }
@@ -199,6 +244,7 @@ impl HostFacts {
                 image: config.image.unwrap_or_default(),
                 running: state.is_some_and(|s| s.running),
                 content: config.labels.unwrap_or_default().remove(CONTENT_LABEL),
+                id,
             });
         } else {
             self.images.push(Image {
@@ -268,6 +314,7 @@ fn proxy(fields: &str) -> Option<ProxyContainer> {
         image: fields.next()?.to_owned(),
         running: ["running", "restarting", "paused"].contains(&fields.next()?),
         content: fields.next().filter(|c| !c.is_empty()).map(str::to_owned),
+        id: fields.next().unwrap_or_default().to_owned(),
     })
 }
 
@@ -325,6 +372,25 @@ mod tests {
         );
         let facts = HostFacts::read(looked).unwrap();
         assert_eq!(facts.proxy.unwrap().image, "x/y:v0.9.2");
+    }
+
+    #[test]
+    fn a_proxy_is_what_its_container_has_become_and_another_container_is_not() {
+        let read = |record: &str, line: &str| {
+            let proxy = HostFacts::read(&format!("{record}\n{line}")).unwrap().proxy;
+            let proxy = proxy.unwrap();
+            (proxy.image, proxy.content.unwrap_or_default())
+        };
+        let listed = "P sha256:01|running|old|aaa";
+        let looked = r#"I {"Id":"aaa","Name":"/kamal-proxy","State":{"Running":true},"Config":{"Image":"d/k:v1","Labels":{"dev.dhow.content":"old"}}}"#;
+        let new = ("d/k:v2".to_owned(), "new".to_owned());
+        for line in [listed, looked] {
+            assert_eq!(read("U aaa d/k:v2 new", line), new);
+        }
+        let old = ("d/k:v1".to_owned(), "old".to_owned());
+        for record in ["U bbb d/k:v2 new", "U aaa d/k:v2", "U ", "U  d/k:v2 new"] {
+            assert_eq!(read(record, looked), old, "{record}");
+        }
     }
 
     #[test]

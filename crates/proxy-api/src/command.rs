@@ -1,10 +1,11 @@
 //! The whole command line: which command, its arguments, or the help text that was asked for.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use crate::deploy_args::DeployArgs;
 use crate::deploy_table;
-use crate::flags::{FlagError, Parsed, Spec, parse};
+use crate::flags::{FlagError, Kind, Parsed, Spec, flag, parse};
 use crate::help;
 use crate::places::ProxyEnv;
 use crate::rollout_args::{self, RolloutDeployArgs, RolloutSetArgs};
@@ -36,7 +37,10 @@ pub enum Command {
     /// Drop the split.
     RolloutStop(String),
     /// Put this program in the running server's place, in its own process. dhow only.
-    Upgrade,
+    Upgrade {
+        /// Where this program is moved to first, so that the next start finds it there.
+        install: Option<PathBuf>,
+    },
     /// Print this text on standard output and succeed.
     Help(String),
 }
@@ -151,7 +155,12 @@ pub(crate) const COMMANDS: &[Entry] = &[
         name: "upgrade",
         usage: "upgrade",
         about: "Have the server replace itself by this program, without losing a request",
-        flags: &[],
+        flags: &[flag(
+            "install",
+            Kind::Text,
+            "",
+            "Move this program here first; undone if the server does not become it",
+        )],
     },
 ];
 
@@ -222,7 +231,9 @@ impl Command {
             "remove" => Self::Remove(one_service(&parsed)?),
             "resume" => Self::Resume(one_service(&parsed)?),
             "stop" => Self::Stop(StopArgs::from_parsed(&parsed)?),
-            "upgrade" => Self::Upgrade,
+            "upgrade" => Self::Upgrade {
+                install: parsed.text("install").map(PathBuf::from),
+            },
             _ => Self::Run(RunArgs::from_parsed(&parsed, env)?),
         })
     }

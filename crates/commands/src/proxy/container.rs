@@ -63,9 +63,12 @@ pub fn number_of_apps() -> Cmd {
     Cmd::new("ls").arg(paths::APPS).pipe(Cmd::new("wc -l"))
 }
 
-/// A table of the running container.
+/// A table of the running container, and what it has become since it was made: the table knows only what it was made of.
 pub fn details() -> Cmd {
-    Cmd::docker("ps --filter 'name=^kamal-proxy$'")
+    Cmd::docker("ps --filter 'name=^kamal-proxy$'").and(Cmd::new(format!(
+        "{{ {{ read -r id image content <{}; }} 2>/dev/null && [ \"$(docker ps --quiet --no-trunc --filter 'name=^kamal-proxy$')\" = \"$id\" ] && echo \"The program in it is now that of $image, content $content\"; true; }}",
+        paths::PROXY_IN_PLACE
+    )))
 }
 
 /// Prints the container's log.
@@ -152,7 +155,6 @@ mod tests {
             ),
             (remove_directory(), "rm -r .kamal/proxy"),
             (number_of_apps(), "ls .kamal/apps | wc -l"),
-            (details(), "docker ps --filter 'name=^kamal-proxy$'"),
         ] {
             assert_eq!(cmd.real(), line);
         }
@@ -187,5 +189,38 @@ mod tests {
             remove_traefik().real(),
             "docker container stop traefik ; docker container prune --force --filter label=org.opencontainers.image.title=Traefik && docker image prune --all --force --filter label=org.opencontainers.image.title=Traefik"
         );
+    }
+
+    #[test]
+    fn item_189_details_tell_what_the_container_has_become() {
+        let line = details().real();
+        assert!(line.starts_with("docker ps --filter 'name=^kamal-proxy$' && "));
+        let docker =
+            "docker() { case \"$*\" in *quiet*) echo aaa;; *) echo table; return $1_code;; esac; }";
+        for (record, code, said) in [
+            (None, 0, "table\n"),
+            (
+                Some("aaa d/k:v2 new\n"),
+                0,
+                "table\nThe program in it is now that of d/k:v2, content new\n",
+            ),
+            (Some("bbb d/k:v2 new\n"), 0, "table\n"),
+            (Some("aaa d/k:v2 new\n"), 7, "table\n"),
+        ] {
+            let home = tempfile::tempdir().unwrap();
+            let file = home.path().join(paths::PROXY_IN_PLACE);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            if let Some(record) = record {
+                std::fs::write(file, record).unwrap();
+            }
+            let script = format!("{}\n{line}", docker.replace("$1_code", &code.to_string()));
+            let output = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .current_dir(home.path())
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(code));
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+        }
     }
 }

@@ -17,13 +17,21 @@ pub use container::{
 };
 pub use image::ProxyImage;
 pub use own::{Dialect, is_own_image, needs_own};
-pub use run::{boot, boot_config, publish_address, run, run_command, run_extended, run_image};
+pub use run::{
+    boot, boot_config, create_extended, publish_address, run, run_command, run_extended, run_image,
+};
 pub use service::{
-    Target, accessory_target, deploy, deploy_accessory, deploy_app, deploy_app_to, deploy_args,
-    list, remove, resume, role_target, stop,
+    Target, accessory_target, deploy, deploy_accessory, deploy_app_to, deploy_args, list, remove,
+    resume, role_target, stop,
 };
 
 /// The proxy container's name.
 pub const CONTAINER: &str = "kamal-proxy";
+/// A container that is made for comparison and never started.
+pub const NEXT_CONTAINER: &str = "kamal-proxy_next";
+/// Where the program is in the container of dhow's own proxy.
+pub const PROGRAM: &str = "/usr/local/bin/kamal-proxy";
+/// Where a newer one is put first.
+pub const STAGED_PROGRAM: &str = "/usr/local/kamal-proxy";
 /// The oldest proxy that a deploy can work with.
 pub const MINIMUM_VERSION: &str = "v0.9.2";

@@ -105,7 +105,7 @@ mod tests {
     use dhow_config::ProxyRun;
 
     use super::*;
-    use crate::proxy::{ProxyImage, deploy_app, deploy_app_to, run, run_extended};
+    use crate::proxy::{ProxyImage, deploy_app_to, run, run_extended};
     use crate::sample::{app, role};
 
     fn full() -> ProxyExtension {
@@ -181,7 +181,7 @@ mod tests {
         for dialect in [Dialect::Kamal, Dialect::Dhow] {
             assert_eq!(
                 deploy_app_to(dialect, &config, web, "1", "abc"),
-                deploy_app(&config, web, "1", "abc")
+                deploy_app_to(Dialect::Kamal, &config, web, "1", "abc")
             );
         }
         assert!(!needs_own(&none));

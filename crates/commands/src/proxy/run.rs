@@ -25,9 +25,33 @@ pub fn run_extended(
     default: ProxyImage<'_>,
     extension: &ProxyExtension,
 ) -> Cmd {
-    let fixed = Cmd::docker("run --name")
+    let made = Cmd::docker("run --name")
         .arg(CONTAINER)
-        .arg("--network kamal --detach --restart unless-stopped")
+        .arg("--network kamal --detach");
+    made_of(made, run, default, extension)
+}
+
+/// Creates the same container as [`run_extended`] under another name, without a start.
+pub fn create_extended(
+    name: &str,
+    run: Option<&ProxyRun>,
+    default: ProxyImage<'_>,
+    extension: &ProxyExtension,
+) -> Cmd {
+    let made = Cmd::docker("create --name")
+        .arg(name)
+        .arg("--network kamal");
+    made_of(made, run, default, extension)
+}
+
+fn made_of(
+    made: Cmd,
+    run: Option<&ProxyRun>,
+    default: ProxyImage<'_>,
+    extension: &ProxyExtension,
+) -> Cmd {
+    let fixed = made
+        .arg("--restart unless-stopped")
         .arg("--volume kamal-proxy-config:/home/kamal-proxy/.config/kamal-proxy --volume")
         .arg(format!(
             "$PWD/{}:{}",
@@ -35,9 +59,7 @@ pub fn run_extended(
             paths::PROXY_APPS_CONFIG_INSIDE
         ));
     match run {
-        None => {
-            boot_config_extended(default, extension).pipe(Cmd::new("xargs").args(words(&fixed)))
-        }
+        None => boot_config(default, extension).pipe(Cmd::new("xargs").args(words(&fixed))),
         Some(run) => {
             let image = run_image(run, default);
             let own = is_own_image(&image);
@@ -59,11 +81,8 @@ pub fn boot(options: Option<&ProxyRun>, default: ProxyImage<'_>) -> Cmd {
 /// Prints what follows `docker run`: options, image and command, from the files on the host or the defaults.
 ///
 /// A file that names only the image or only its version means Kamal's image otherwise, as it did when it was written.
-pub fn boot_config(default: ProxyImage<'_>) -> Cmd {
-    boot_config_extended(default, &ProxyExtension::default())
-}
-
-fn boot_config_extended(default: ProxyImage<'_>, extension: &ProxyExtension) -> Cmd {
+/// What the deploy file says to dhow's proxy is part of it, if that is the one.
+pub fn boot_config(default: ProxyImage<'_>, extension: &ProxyExtension) -> Cmd {
     let read = |name: &str, otherwise: &str| {
         format!("$(cat {}/{name} 2> /dev/null || {otherwise})", paths::PROXY)
     };
@@ -293,7 +312,10 @@ mod tests {
                 std::fs::write(directory.join(name), content).expect("a file");
             }
             let output = Command::new("sh")
-                .args(["-c", &boot_config(ProxyImage::DHOW).real()])
+                .args([
+                    "-c",
+                    &boot_config(ProxyImage::DHOW, &ProxyExtension::default()).real(),
+                ])
                 .current_dir(home.path())
                 .output()
                 .expect("sh runs");

@@ -38,12 +38,7 @@ pub fn accessory_target(accessory: &Accessory, container: &str) -> Option<Target
 }
 
 /// Puts a role's new container into service: returns when it is healthy and the old one is drained. Nothing if the role is not
-/// behind the proxy.
-pub fn deploy_app(config: &Config, role: &Role, version: &str, container: &str) -> Option<Cmd> {
-    deploy_app_to(Dialect::Kamal, config, role, version, container)
-}
-
-/// The same where it is known which flags the proxy knows: with what the deploy file says to dhow's own.
+/// behind the proxy. A proxy that knows dhow's flags is also told what the deploy file says to dhow's own.
 pub fn deploy_app_to(
     dialect: Dialect,
     config: &Config,
@@ -173,13 +168,19 @@ mod tests {
     fn item_146_deploy_with_defaults() {
         let config = app();
         assert_eq!(
-            deploy_app(&config, role(&config, "web"), "123", "$id")
+            deploy_app_to(Dialect::Kamal, &config, role(&config, "web"), "123", "$id")
                 .expect("web is behind the proxy")
                 .real(),
             r#"docker exec kamal-proxy kamal-proxy deploy app-web --target="$id:80" --host="app.example.com" --deploy-timeout="30s" --drain-timeout="30s" --buffer-requests --buffer-responses --log-request-header="Cache-Control" --log-request-header="Last-Modified" --log-request-header="User-Agent""#
         );
         assert_eq!(
-            deploy_app(&config, role(&config, "workers"), "123", "$id"),
+            deploy_app_to(
+                Dialect::Kamal,
+                &config,
+                role(&config, "workers"),
+                "123",
+                "$id"
+            ),
             None
         );
     }
@@ -223,7 +224,7 @@ mod tests {
             ..bare_role("web2", "127.0.0.2")
         });
         let line = |config: &Config| {
-            deploy_app(config, role(config, "web2"), "123", "abc")
+            deploy_app_to(Dialect::Kamal, config, role(config, "web2"), "123", "abc")
                 .expect("web2 is behind the proxy")
                 .real()
         };
@@ -247,7 +248,7 @@ mod tests {
         proxy.ssl = Ssl::Automatic;
         proxy.logging.request_headers.clear();
         assert_eq!(
-            deploy_app(&config, role(&config, "web"), "123", "abc")
+            deploy_app_to(Dialect::Kamal, &config, role(&config, "web"), "123", "abc")
                 .expect("web is behind the proxy")
                 .real(),
             r#"docker exec kamal-proxy kamal-proxy deploy app-web --target="abc:80" --host="app.example.com" --tls --deploy-timeout="30s" --drain-timeout="30s" --buffer-requests --buffer-responses"#

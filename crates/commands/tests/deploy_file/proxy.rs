@@ -1,7 +1,8 @@
 //! What the proxy is started with and told of a service.
 
 use dhow_commands::proxy::{
-    ProxyImage, boot, deploy_accessory, deploy_app, is_too_old, remove, resume, run, stop,
+    Dialect, ProxyImage, boot, deploy_accessory, deploy_app_to, is_too_old, remove, resume, run,
+    stop,
 };
 
 use super::support::{config, role, staged};
@@ -12,7 +13,7 @@ const DEPLOY: &str = "docker exec kamal-proxy kamal-proxy deploy";
 fn config_item_7_11_a_plain_deploy() {
     let plain = config("servers: [1.1.1.1]\n");
     assert_eq!(
-        deploy_app(&plain, role(&plain, "web"), "1", "id")
+        deploy_app_to(Dialect::Kamal, &plain, role(&plain, "web"), "1", "id")
             .unwrap()
             .real(),
         format!(
@@ -45,7 +46,7 @@ proxy:
 ",
     );
     let line = |config: &dhow_config::Config| {
-        deploy_app(config, role(config, "web"), "v9", "id")
+        deploy_app_to(Dialect::Kamal, config, role(config, "web"), "v9", "id")
             .unwrap()
             .real()
     };
@@ -75,7 +76,7 @@ accessories: { search: { image: s, host: 1.1.1.2, proxy: { host: s.com, ssl: { c
 ";
     for (config, folder) in [(config(text), "app"), (staged(text), "app-st")] {
         let inside = format!("/home/kamal-proxy/.apps-config/{folder}/tls");
-        let line = deploy_app(&config, role(&config, "web"), "1", "id")
+        let line = deploy_app_to(Dialect::Kamal, &config, role(&config, "web"), "1", "id")
             .unwrap()
             .real();
         let flags = format!(
@@ -95,7 +96,7 @@ accessories: { search: { image: s, host: 1.1.1.2, proxy: { host: s.com, ssl: { c
 fn config_item_7_15_error_pages_with_destination_and_version() {
     let text = "servers: [1.1.1.1]\nerror_pages_path: public\n";
     for (config, folder) in [(config(text), "app"), (staged(text), "app-st")] {
-        let line = deploy_app(&config, role(&config, "web"), "v9", "id")
+        let line = deploy_app_to(Dialect::Kamal, &config, role(&config, "web"), "v9", "id")
             .unwrap()
             .real();
         let flag =

@@ -16,4 +16,5 @@ pub mod server;
 pub mod stale;
 pub mod upgrade;
 
+mod in_place;
 mod replace;

@@ -9,9 +9,10 @@ use dhow_config::Config;
 use dhow_text::shell::Cmd;
 
 use super::boot::seen;
+use super::in_place::or_replace;
 use super::replace::{fresh, replace_measured};
 use crate::context::{Context, Facts, PlanError};
-use crate::facts::{Container, HostFacts};
+use crate::facts::{Container, HostFacts, ProxyContainer};
 use crate::step::{Stage, Step, Track};
 
 /// dhow's own proxy image, for hosts that lack it: what `docker load` reads, per machine type (`uname -m`).
@@ -125,8 +126,9 @@ pub fn is_older_dhow(image: &str) -> bool {
     }
 }
 
-/// `proxy reboot`: another container in the old one's place, all hosts at once or one by one. Should it not start, the old one comes
-/// back. With another container its published ports close and open again; for how long is printed.
+/// `proxy reboot`, all hosts at once or one by one. A proxy of dhow's own that differs by its image alone becomes the new one in its
+/// container, without a gap. Otherwise another container takes the old one's place: its published ports close and open again, for how
+/// long is printed. Should it not start, the old one comes back.
 pub fn reboot(
     context: &Context<'_>,
     facts: &Facts,
@@ -142,12 +144,18 @@ pub fn reboot(
         for host in group {
             let mut track = Track::new(host, None, Vec::new());
             track.steps.push(context.audit(&Entry::RebootedProxy, None));
-            prepare(context, seen(facts, host), archive, &mut track)?;
+            let seen = seen(facts, host);
+            prepare(context, seen, archive, &mut track)?;
             let run = run_command(context, host);
-            let run = replace_measured(proxy::CONTAINER, &run, &proxy::list());
-            track
-                .steps
-                .push(Step::run("replacing the proxy", run).block("Proxy Host"));
+            let replace = replace_measured(proxy::CONTAINER, &run, &proxy::list());
+            let running = seen.proxy.as_ref().filter(|proxy| proxy.running);
+            let step = if running.is_some_and(ProxyContainer::is_own) {
+                let create = create_command(context, host);
+                Step::run("restarting the proxy", or_replace(&create, &replace))
+            } else {
+                Step::run("replacing the proxy", replace)
+            };
+            track.steps.push(step.block("Proxy Host"));
             tracks.push(track);
         }
         stages.push(Stage::hosts("proxy", tracks));
@@ -267,7 +275,8 @@ pub fn set_boot_config(
 /// `proxy boot_config get`: the answer of each host is its step's output.
 pub fn boot_config(context: &Context<'_>) -> Vec<Stage> {
     each(context, "boot config", || {
-        let read = proxy::boot_config(ProxyImage::DHOW);
+        let extension = &context.config().extension.proxy;
+        let read = proxy::boot_config(ProxyImage::DHOW, extension);
         vec![Step::run("reading the proxy's settings", read).debug()]
     })
 }
@@ -338,6 +347,16 @@ pub fn needs_registry(config: &Config) -> bool {
 fn run_command(context: &Context<'_>, host: &str) -> Cmd {
     let config = context.config();
     proxy::run_extended(
+        config.proxy_run(host),
+        ProxyImage::DHOW,
+        &config.extension.proxy,
+    )
+}
+
+fn create_command(context: &Context<'_>, host: &str) -> Cmd {
+    let config = context.config();
+    proxy::create_extended(
+        proxy::NEXT_CONTAINER,
         config.proxy_run(host),
         ProxyImage::DHOW,
         &config.extension.proxy,

@@ -13,7 +13,7 @@ fn item_221_details_shows_proxy_app_and_accessories() {
     insta::assert_snapshot!(shown(&details::details(&world.context("2"))), @r#"
     == details
     h1:
-      docker ps --filter 'name=^kamal-proxy$'  => "Proxy Host"
+      docker ps --filter 'name=^kamal-proxy$' && { { read -r id image content <.kamal/proxy/in_place; } 2>/dev/null && [ "$(docker ps --quiet --no-trunc --filter 'name=^kamal-proxy$')" = "$id" ] && echo "The program in it is now that of $image, content $content"; true; }  => "Proxy Host"
     == details
     h1 web, beside its neighbours:
       docker ps --filter label=service=app --filter label=destination= --filter label=role=web  => "App Host"

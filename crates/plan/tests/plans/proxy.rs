@@ -186,6 +186,35 @@ fn item_187_reboot_prepares_first_and_replaces_in_one_go() {
 }
 
 #[test]
+fn a_running_proxy_of_dhows_own_is_not_replaced_without_a_look() {
+    let world = world("servers: [h1]\n");
+    let context = world.context("2");
+    let own = proxy::dhow_image();
+    let last = |seen: HostFacts| {
+        let seen = facts([("h1", seen)]);
+        let stages = proxy::reboot(&context, &seen, Some(&archive()), false).unwrap();
+        commands(&stages, "h1").pop().unwrap()
+    };
+    let restart = last(with_proxy(&own, true));
+    let create = "| xargs docker create --name kamal-proxy_next --network kamal --restart unless-stopped --volume ";
+    for part in [
+        create,
+        " upgrade --install ",
+        "xargs docker run --name kamal-proxy --network kamal --detach",
+    ] {
+        assert!(restart.contains(part), "{part} in {restart}");
+    }
+    for seen in [
+        empty(),
+        with_proxy(&own, false),
+        with_proxy("basecamp/kamal-proxy:v0.9.2", true),
+    ] {
+        let replace = last(seen);
+        assert!(!replace.contains("upgrade"), "{replace}");
+    }
+}
+
+#[test]
 fn item_188_start_stop_and_restart() {
     let world = world("servers: [h1]\n");
     let context = world.context("2");
@@ -250,7 +279,7 @@ fn item_189_details_and_logs_are_results() {
     insta::assert_snapshot!(shown(&stages), @r#"
     == details
     h1:
-      docker ps --filter 'name=^kamal-proxy$'  => "Proxy Host"
+      docker ps --filter 'name=^kamal-proxy$' && { { read -r id image content <.kamal/proxy/in_place; } 2>/dev/null && [ "$(docker ps --quiet --no-trunc --filter 'name=^kamal-proxy$')" = "$id" ] && echo "The program in it is now that of $image, content $content"; true; }  => "Proxy Host"
     == logs
     h1:
       docker logs kamal-proxy --since 5m --tail 7 --timestamps 2>&1 | grep 'GET'  (may fail)  => "Proxy Host"
@@ -296,6 +325,10 @@ fn items_191_and_192_boot_config_writes_what_differs_and_removes_the_rest() {
         asked[0].starts_with("echo $(cat .kamal/proxy/options 2> /dev/null || "),
         "{asked:?}"
     );
+    let told = super::support::world(EXTENDED);
+    let asked = commands(&proxy::boot_config(&told.context("2")), "h1");
+    let flags = "kamal-proxy run} --proxy-protocol=required --trusted-proxy=10.0.0.0/8\"; echo";
+    assert!(asked[0].contains(flags), "{asked:?}");
     let bad = BootConfig {
         bind_ips: vec!["x".to_owned()],
         ..settings
@@ -344,6 +377,7 @@ fn only_dhows_own_proxy_is_told_of_what_only_it_knows() {
             image: "reg/mine:v0.9.2".to_owned(),
             running: true,
             content: Some("abc".to_owned()),
+            id: "abc".to_owned(),
         }),
         ..empty()
     };

@@ -146,6 +146,7 @@ pub(crate) fn with_proxy(image: &str, running: bool) -> HostFacts {
             image: image.to_owned(),
             running,
             content: None,
+            id: "abc".to_owned(),
         }),
         ..empty()
     }

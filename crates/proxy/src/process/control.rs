@@ -186,10 +186,32 @@ impl Drop for ControlSocket {
 /// # Errors
 /// When there is none.
 pub(crate) fn ask(path: &Path, request: ControlRequest) -> Result<ControlReply, ControlError> {
-    let mut stream = StdUnixStream::connect(path).map_err(|source| ControlError::Dial {
+    converse(path, request, None)
+}
+
+/// The same for as long as `patience`; a server that is slower counts as one that gives no answer.
+///
+/// # Errors
+/// When there is none in time.
+pub(crate) fn ask_within(
+    path: &Path,
+    request: ControlRequest,
+    patience: Duration,
+) -> Result<ControlReply, ControlError> {
+    converse(path, request, Some(patience))
+}
+
+fn converse(
+    path: &Path,
+    request: ControlRequest,
+    patience: Option<Duration>,
+) -> Result<ControlReply, ControlError> {
+    let dial = |source| ControlError::Dial {
         path: path.to_owned(),
         source,
-    })?;
+    };
+    let mut stream = StdUnixStream::connect(path).map_err(dial)?;
+    stream.set_read_timeout(patience).map_err(dial)?;
     let mut line = serde_json::to_vec(&SocketMessage {
         version: CONTROL_VERSION,
         request,

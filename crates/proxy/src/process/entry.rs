@@ -3,16 +3,22 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use dhow_proxy_api::{
     Command, ControlReply, ControlRequest, Places, ProxyEnv, RolloutDeployRequest, render_list,
 };
 
-use crate::process::control::ask;
+use crate::process::control::{ask, ask_within};
+use crate::process::installed::Installed;
 use crate::process::server;
 use crate::process::upgrade_in_place::Invocation;
 use crate::services::state_file::data_dir;
+
+/// A server that does not become the program in this time is one that something is wrong with.
+const INSTALL_TIME: Duration = Duration::from_secs(60);
 
 /// Runs the program. `args` are those after the program's name.
 pub fn main_with(args: &[OsString], env: &ProxyEnv) -> ExitCode {
@@ -79,9 +85,9 @@ fn run(raw: &[OsString], env: &ProxyEnv) -> Result<String, Complaint> {
         },
         Command::Resume(service) => ControlRequest::Resume { service },
         Command::List => ControlRequest::List,
-        Command::Upgrade => ControlRequest::Upgrade {
-            program: std::env::current_exe()?,
-        },
+        Command::Upgrade { install } => {
+            return upgrade(env, install.as_deref());
+        }
         Command::RolloutDeploy(args) => ControlRequest::RolloutDeploy(RolloutDeployRequest {
             service: args.service,
             targets: args.targets,
@@ -96,9 +102,36 @@ fn run(raw: &[OsString], env: &ProxyEnv) -> Result<String, Complaint> {
         },
         Command::RolloutStop(service) => ControlRequest::RolloutStop { service },
     };
-    match ask(&env.socket(), request)? {
+    read(ask(&env.socket(), request)?)
+}
+
+fn read(reply: ControlReply) -> Result<String, Complaint> {
+    match reply {
         ControlReply::Done => Ok(String::new()),
         ControlReply::Services { rows } => Ok(render_list(&rows)),
         ControlReply::Failed { message, details } => Err(Complaint { message, details }),
+    }
+}
+
+/// Has the server become this program, from where it is or from where it is to be.
+fn upgrade(env: &ProxyEnv, install: Option<&Path>) -> Result<String, Complaint> {
+    let program = std::env::current_exe()?;
+    let Some(place) = install else {
+        return read(ask(&env.socket(), ControlRequest::Upgrade { program })?);
+    };
+    let installed = Installed::new(&program, place)?;
+    let request = ControlRequest::Upgrade {
+        program: installed.place().to_owned(),
+    };
+    let reply = ask_within(&env.socket(), request, INSTALL_TIME);
+    match reply.map_err(Complaint::from).and_then(read) {
+        Ok(said) => {
+            installed.keep();
+            Ok(said)
+        }
+        Err(complaint) => {
+            installed.undo()?;
+            Err(complaint)
+        }
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod control;
 pub(crate) mod descriptors;
 pub(crate) mod entry;
+pub(crate) mod installed;
 pub(crate) mod server;
 pub(crate) mod succession;
 pub(crate) mod system_error;

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{Answer, Link, Origin, Proxy, eventually, free_port, get, reply, request};
+use crate::support::{
+    Answer, Link, Origin, Proxy, eventually, free_port, get, program, reply, request,
+};
 
 fn exit_code(mut old: Child) -> i32 {
     old.wait().unwrap().code().unwrap()
@@ -394,4 +396,44 @@ fn an_upgrade_that_fails_leaves_the_server_as_it_was() {
         proxy.logged("Took over from the proxy before").len() == 2
     });
     assert_eq!(proxy.terminate(), 0);
+}
+
+#[test]
+fn a_program_that_installs_itself_is_where_the_next_start_looks_or_it_was_never_there() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let mut proxy = Proxy::start();
+    let origin = Origin::named("one");
+    proxy.deploy("web", &origin.address, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let (place, staged) = (
+        folder.path().join("kamal-proxy"),
+        folder.path().join("new/kamal-proxy"),
+    );
+    std::fs::write(&place, "the program before").unwrap();
+    let install = |proxy: &Proxy| {
+        std::fs::create_dir_all(staged.parent().unwrap()).unwrap();
+        // A file that this process wrote may still be open in a child of another test, and then can't be run.
+        let copy = Command::new("cp").args([&program(), &staged]).status();
+        assert!(copy.unwrap().success());
+        let inode = std::fs::metadata(&staged).unwrap().ino();
+        let place = format!("--install={}", place.display());
+        (proxy.run_copy(&staged, &["upgrade", &place]), inode)
+    };
+    let (outcome, inode) = install(&proxy);
+    outcome.quiet();
+    assert_eq!(std::fs::metadata(&place).unwrap().ino(), inode);
+    assert!(!staged.exists());
+    eventually("both took over", || {
+        proxy.logged("Took over from the proxy before").len() == 2
+    });
+    let runs = std::fs::metadata(format!("/proc/{}/exe", proxy.pid()));
+    assert_eq!(runs.unwrap().ino(), inode);
+    assert_eq!(get(proxy.http, "a", "/").text(), "one");
+    assert_eq!(proxy.terminate(), 0);
+
+    let (outcome, _) = install(&proxy);
+    assert_eq!(outcome.code, 1, "nobody to become it");
+    assert_eq!(std::fs::metadata(&place).unwrap().ino(), inode);
+    assert!(!staged.exists());
 }

@@ -11,7 +11,7 @@ pub(crate) use client::{Answer, Link, get, request, send};
 pub(crate) use http2::{Http2, read as read_http2};
 pub(crate) use http3::{Http3, Reply, connect_error, read as read_http3};
 pub(crate) use origin::{Origin, reply};
-pub(crate) use proxy::{Proxy, free_port};
+pub(crate) use proxy::{Proxy, free_port, program};
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
 //! The proxy as a process of its own, with its own home, socket and ports.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -91,7 +92,7 @@ impl Proxy {
             .unwrap();
         let started = self.logged("Server started").len();
         let child = self
-            .command()
+            .command(program())
             .args([
                 "run",
                 "--http-port",
@@ -151,7 +152,16 @@ impl Proxy {
 
     /// Runs a client command.
     pub(crate) fn run(&self, args: &[&str]) -> Outcome {
-        let output = self.command().args(args).output().unwrap();
+        Self::outcome(self.command(program()).args(args))
+    }
+
+    /// The same by a copy of the program.
+    pub(crate) fn run_copy(&self, program: &Path, args: &[&str]) -> Outcome {
+        Self::outcome(self.command(program).args(args))
+    }
+
+    fn outcome(command: &mut Command) -> Outcome {
+        let output = command.output().unwrap();
         Outcome {
             code: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -161,7 +171,7 @@ impl Proxy {
 
     /// Starts a client command and does not wait.
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
-        self.command()
+        self.command(program())
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -229,8 +239,8 @@ impl Proxy {
         found.unwrap()
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(program());
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("HOME", self.path("home"))
@@ -272,7 +282,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// The example `kamal-proxy`, which `cargo test` builds along with the tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let folder = tests.parent().and_then(Path::parent).unwrap();
     let program = folder.join("examples/kamal-proxy");
