@@ -41,6 +41,7 @@ pub fn headers(data: &[u8]) {
             target: "web:80",
             trust_forwarded: on(1),
             keep_forwarded: false,
+            keep_request_start: on(5),
             client_ip_header: on(2).then_some(&client_ip),
             connection_tokens: &tokens,
             upgrade: upgrade.filter(|_| on(3)),

@@ -39,7 +39,9 @@ pub(crate) struct Exchange {
     pub(crate) arrival: Instant,
     /// Bytes of its body: -1 if unknown.
     pub(crate) request_length: i64,
-    made_id: Option<IdText>,
+    made_id: IdText,
+    /// The client's own id counts, not the one made.
+    keeps_id: bool,
     /// The service it was for.
     pub(crate) service: Option<Rc<LocalService>>,
     /// What the metrics make of it.
@@ -85,11 +87,7 @@ impl Exchange {
         let host = absolute
             .or_else(|| parts.headers.get(HOST).cloned())
             .unwrap_or_else(|| HeaderValue::from_static(""));
-        let given = parts
-            .headers
-            .get(&REQUEST_ID)
-            .is_some_and(|id| !id.is_empty());
-        let made_id = (!given).then(|| core.ids.next());
+        let made_id = core.ids.next();
         Self {
             core,
             client,
@@ -98,6 +96,7 @@ impl Exchange {
             arrival: Instant::now(),
             request_length,
             made_id,
+            keeps_id: false,
             service: None,
             metering: Metering::Unrouted,
             target: None,
@@ -109,20 +108,16 @@ impl Exchange {
         }
     }
 
-    /// The id made for it; none if the client sent one.
+    /// The id made for it; none if it brought one that counts.
     pub(crate) fn made_id(&self) -> Option<&[u8]> {
-        self.made_id.as_ref().map(IdText::as_slice)
+        (!self.keeps_id).then_some(self.made_id.as_slice())
     }
 
     /// Its id, given or made.
     pub(crate) fn request_id(&self) -> &[u8] {
-        match &self.made_id {
-            Some(id) => id,
-            None => self
-                .parts
-                .headers
-                .get(&REQUEST_ID)
-                .map_or(&b""[..], |id| id.as_bytes()),
+        match self.parts.headers.get(&REQUEST_ID) {
+            Some(given) if self.keeps_id => given.as_bytes(),
+            _ => &self.made_id,
         }
     }
 
@@ -140,6 +135,9 @@ impl Exchange {
     /// Notes the service it is for, which sees the path without `prefix`. May be called again when that changes.
     pub(crate) fn routed(&mut self, local: &Rc<LocalService>, prefix: &str) {
         self.service = Some(Rc::clone(local));
+        let given = self.parts.headers.get(&REQUEST_ID);
+        self.keeps_id = given.is_some_and(|id| !id.is_empty())
+            && self.trust(&local.service.target_options).tracing;
         let Some(shard) = self.core.shard() else {
             return;
         };

@@ -414,6 +414,7 @@ fn request_head(
             target: in_flight.lane().target.address.as_str(),
             trust_forwarded: trust.forwarded,
             keep_forwarded: trust.listed,
+            keep_request_start: trust.tracing,
             client_ip_header: stand_in.filter(|_| trust.stand_in),
             connection_tokens: tokens,
             upgrade,

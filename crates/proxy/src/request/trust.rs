@@ -15,6 +15,8 @@ pub(crate) struct Trust<'n> {
     pub(crate) forwarded: bool,
     /// `Forwarded` too: the peer is on the list.
     pub(crate) listed: bool,
+    /// `X-Request-ID` and `X-Request-Start` are kept: a proxy in front of this one gave them, and not just anybody.
+    pub(crate) tracing: bool,
     /// The header that stands for the client's address counts.
     pub(crate) stand_in: bool,
     networks: &'n [Cidr],
@@ -31,6 +33,7 @@ impl<'n> Trust<'n> {
         Self {
             forwarded: options.forward_headers && believed,
             listed: options.forward_headers && believed && !networks.is_empty(),
+            tracing: believed && (options.forward_headers || !networks.is_empty()),
             stand_in: believed,
             networks,
         }

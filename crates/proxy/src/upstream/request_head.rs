@@ -30,7 +30,7 @@ pub(crate) struct ForwardedHead<'a> {
     pub(crate) peer: &'a str,
     /// `http` or `https`.
     pub(crate) scheme: &'a str,
-    /// `X-Request-Id`, if the client sent none.
+    /// `X-Request-Id`, unless the client's own is kept.
     pub(crate) made_request_id: Option<&'a [u8]>,
     /// `X-Request-Start` in milliseconds since 1970.
     pub(crate) received_millis: u64,
@@ -40,6 +40,8 @@ pub(crate) struct ForwardedHead<'a> {
     pub(crate) trust_forwarded: bool,
     /// `Forwarded` is as well.
     pub(crate) keep_forwarded: bool,
+    /// The client's `X-Request-Start` is kept.
+    pub(crate) keep_request_start: bool,
     /// The header that stands for the inbound `X-Forwarded-For`.
     pub(crate) client_ip_header: Option<&'a HeaderName>,
     /// Names in the client's `Connection`.
@@ -75,6 +77,7 @@ pub(crate) fn write_request_head(out: &mut Vec<u8>, head: &ForwardedHead<'_>) {
             }
             name if is_hop_by_hop(name) => {}
             "x-request-id" if head.made_request_id.is_some() => {}
+            "x-request-start" if !head.keep_request_start => {}
             "x-request-start" if value.is_empty() && !request_start_given => {}
             name => {
                 if head.connection_tokens.iter().any(|token| token == name) {
@@ -237,6 +240,7 @@ mod tests {
             target: "web:3000",
             trust_forwarded: false,
             keep_forwarded: false,
+            keep_request_start: true,
             client_ip_header: None,
             connection_tokens: &[],
             upgrade: None,

@@ -16,7 +16,7 @@ fn headers_on_the_way_to_the_target() {
         proxy.http,
         "GET /p?q HTTP/1.1\r\nHost: a.com:81\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n\
          Forwarded: for=1\r\nX-Kamal-Target: spoofed\r\nX-Custom: a\r\nx-custom: b\r\nConnection: keep-alive, X-Private\r\n\
-         X-Private: 1\r\nKeep-Alive: 5\r\nCookie: a=1\r\nCookie: b=2\r\nTE: trailers\r\nX-Request-ID: mine\r\n\r\n",
+         X-Private: 1\r\nKeep-Alive: 5\r\nCookie: a=1\r\nCookie: b=2\r\nTE: trailers\r\nX-Request-ID: mine\r\nX-Request-Start: t=9\r\n\r\n",
     );
     assert_eq!(answer.text(), "web");
     let seen = origin.seen().remove(0);
@@ -28,9 +28,15 @@ fn headers_on_the_way_to_the_target() {
     assert_eq!(seen.all("X-Kamal-Target"), [origin.address.as_str()]);
     assert_eq!(seen.all("X-Custom"), ["a", "b"]);
     assert_eq!(seen.all("Cookie"), ["a=1", "b=2"]);
-    assert_eq!(seen.all("X-Request-Id"), ["mine"]);
+    let [id] = seen.all("X-Request-Id")[..] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(id.len(), 36);
     assert_eq!(seen.all("Te"), ["trailers"]);
-    assert!(seen.header("X-Request-Start").unwrap().starts_with("t=1"));
+    let [start] = seen.all("X-Request-Start")[..] else {
+        panic!("{seen:?}");
+    };
+    assert!(start.starts_with("t=1"), "{start}");
     for gone in [
         "Forwarded",
         "X-Private",
@@ -55,6 +61,8 @@ fn headers_on_the_way_to_the_target() {
         &[
             ("X-Forwarded-For", "1.1.1.1"),
             ("X-Forwarded-Proto", "https"),
+            ("X-Request-ID", "mine"),
+            ("X-Request-Start", "t=9"),
         ],
         b"",
     );
@@ -72,6 +80,8 @@ fn headers_on_the_way_to_the_target() {
     let seen = origin.seen();
     assert_eq!(seen[1].all("X-Forwarded-For"), ["1.1.1.1, 127.0.0.1"]);
     assert_eq!(seen[1].all("X-Forwarded-Proto"), ["https"]);
+    assert_eq!(seen[1].all("X-Request-Id"), ["mine"]);
+    assert_eq!(seen[1].all("X-Request-Start"), ["t=9"]);
     assert_eq!(seen[2].all("X-Forwarded-For"), ["7.7.7.7, 127.0.0.1"]);
     assert_eq!(seen[2].header("X-Request-Id").unwrap().len(), 36);
 }

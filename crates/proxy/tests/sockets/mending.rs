@@ -46,21 +46,34 @@ fn a_refused_deploy_leaves_no_probes_behind() {
 
 /// parity: proxy 133, D17
 #[test]
-fn the_logged_address_is_a_trusted_one() {
+fn the_logged_address_and_id_are_trusted_ones() {
     let proxy = Proxy::start();
     let origin = Origin::named("web");
     let ask = |path: &str| {
-        let headers = [("X-Forwarded-For", "9.9.9.9"), ("X-Real", "7.7.7.7")];
+        let headers = [
+            ("X-Forwarded-For", "9.9.9.9"),
+            ("X-Real", "7.7.7.7"),
+            ("X-Request-ID", "mine"),
+        ];
         request(proxy.http, "GET", "a", path, &headers, b"");
-        proxy.request_logged(path)["remote_addr"].clone()
+        let line = proxy.request_logged(path);
+        let address = line["remote_addr"].as_str().unwrap().to_owned();
+        (address, line["request_id"] == "mine")
     };
-    assert_eq!(ask("/unrouted"), "127.0.0.1");
+    let (own, forwarded, named) = ("127.0.0.1", "9.9.9.9", "7.7.7.7");
+    assert_eq!(ask("/unrouted"), (own.to_owned(), false));
     proxy.deploy("web", &origin.address, &["--forward-headers=false"]);
-    assert_eq!(ask("/untrusted"), "127.0.0.1");
+    assert_eq!(ask("/untrusted"), (own.to_owned(), false));
     proxy.deploy("web", &origin.address, &[]);
-    assert_eq!(ask("/trusted"), "9.9.9.9");
+    assert_eq!(ask("/trusted"), (forwarded.to_owned(), true));
     let option = ["--forward-headers=false", "--client-ip-header=X-Real"];
     proxy.deploy("web", &origin.address, &option);
-    assert_eq!(ask("/named"), "7.7.7.7");
+    assert_eq!(ask("/named"), (named.to_owned(), false));
+    let option = ["--forward-headers=false", "--trusted-proxy=127.0.0.0/8"];
+    proxy.deploy("web", &origin.address, &option);
+    assert_eq!(ask("/listed"), (own.to_owned(), true));
+    let option = ["--forward-headers", "--trusted-proxy=10.0.0.0/8"];
+    proxy.deploy("web", &origin.address, &option);
+    assert_eq!(ask("/not-listed"), (own.to_owned(), false));
     assert_eq!(get(proxy.http, "a", "/").status, 200);
 }
