@@ -78,3 +78,26 @@ fn logged(prefix: &str, names: &[String]) -> Vec<LoggedHeader> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dhow_proxy_api::{DhowOptions, GoDuration};
+
+    #[test]
+    fn item_d14_connecting_has_a_limit_whatever_was_deployed() {
+        let limit = |dial_timeout| {
+            let dhow = DhowOptions {
+                dial_timeout,
+                ..DhowOptions::default()
+            };
+            let options = TargetOptions {
+                dhow,
+                ..TargetOptions::default()
+            };
+            TargetRules::new(options).dial_timeout()
+        };
+        assert_eq!(limit(GoDuration::from_secs(0)), Duration::from_secs(10));
+        assert_eq!(limit(GoDuration::from_secs(2)), Duration::from_secs(2));
+    }
+}

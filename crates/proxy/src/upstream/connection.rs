@@ -97,3 +97,45 @@ impl Connection {
         (self.stream, self.read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, SockRef, Socket, Type};
+
+    /// A port whose queue is full: the kernel answers nothing to who wants to connect.
+    fn silent() -> (SocketAddr, Vec<Socket>) {
+        let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let listener = socket();
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let mut sockets = vec![listener];
+        for _ in 0..4 {
+            let client = socket();
+            client.set_nonblocking(true).unwrap();
+            let _ = client.connect(&address.into());
+            sockets.push(client);
+        }
+        (address, sockets)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn item_d14_an_address_that_says_nothing_costs_its_time_and_the_next_is_tried() {
+        let (nobody, _sockets) = silent();
+        let time = Duration::from_secs(10);
+        let start = tokio::time::Instant::now();
+        let error = Connection::open(&[nobody], time).await.err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(start.elapsed(), time);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        // The clock runs on while nobody does anything, and this one must get its answer from the kernel.
+        tokio::time::resume();
+        let found = Connection::open(&[there, nobody], Duration::from_secs(60)).await;
+        let found = found.unwrap();
+        let peer = SockRef::from(&found.stream).peer_addr().unwrap();
+        assert_eq!(peer.as_socket(), Some(there));
+    }
+}

@@ -53,3 +53,42 @@ impl Pool {
         self.idle.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn item_d14_idle_connections_are_closed_in_time_and_dead_ones_not_given_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut pool = Pool::default();
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut targets = Vec::new();
+        for turn in 0..2_u32 {
+            let connection = Connection::open(&[address], second * 60).await.unwrap();
+            assert!(!connection.reused);
+            pool.put(connection, now + second * turn);
+            targets.push(listener.accept().await.unwrap().0);
+        }
+        // Looked at once, the sockets are known to hold nothing.
+        pool.sweep(now);
+        pool.sweep(now + IDLE_FOR - second);
+        assert_eq!(pool.idle.len(), 2);
+        pool.sweep(now + IDLE_FOR);
+        assert_eq!(pool.idle.len(), 1);
+        assert!(pool.take(true).is_some_and(|connection| connection.reused));
+        assert!(pool.is_empty());
+
+        let mut connection = Connection::open(&[address], second * 60).await.unwrap();
+        let (target, _) = listener.accept().await.unwrap();
+        drop(target);
+        std::future::poll_fn(|cx| connection.poll_fill(cx, false))
+            .await
+            .unwrap();
+        pool.put(connection, now);
+        assert!(pool.take(true).is_none());
+    }
+}

@@ -1,5 +1,7 @@
 //! Pause, stop and resume.
 
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::support::{Link, Origin, Proxy, eventually, get, reply, request};
@@ -78,26 +80,34 @@ fn stopped_services_say_so() {
 
 /// parity: proxy D11
 #[test]
-fn pausing_waits_for_requests_and_resuming_ends_the_wait() {
+fn pausing_and_stopping_wait_for_requests_and_resuming_ends_the_wait() {
     let proxy = Proxy::start();
-    let origin = Origin::start(|seen, stream| {
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let origin = Origin::start(move |seen, stream| {
         if seen.path() == "/slow" {
-            std::thread::sleep(Duration::from_secs(6));
+            wait.lock().unwrap().recv().unwrap();
         }
         reply(stream, "200 OK", &[], b"web")
     });
     proxy.deploy("web", &origin.address, &[]);
     let port = proxy.http;
-    let slow = std::thread::spawn(move || get(port, "a", "/slow"));
-    eventually("it is in flight", || origin.seen().len() == 1);
-    let begun = Instant::now();
-    let pause = proxy.spawn(&["pause", "web"]);
-    std::thread::sleep(Duration::from_millis(200));
-    proxy.run(&["resume", "web"]).quiet();
-    assert_eq!(get(port, "a", "/").text(), "web");
-    assert!(pause.wait_with_output().unwrap().status.success());
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    assert_eq!(slow.join().unwrap().text(), "web");
+    for command in ["pause", "stop"] {
+        let before = origin.seen().len();
+        let slow = std::thread::spawn(move || get(port, "a", "/slow"));
+        eventually("it is in flight", || origin.seen().len() > before);
+        let draining = proxy.spawn(&[command, "web", "--drain-timeout=1h"]);
+        eventually("new requests are not let in", || {
+            let listed = proxy.run(&["ls"]).stdout;
+            listed.contains("paused") || listed.contains("stopped")
+        });
+        proxy.run(&["resume", "web"]).quiet();
+        // Nobody has let the request in flight go on yet.
+        assert_eq!(get(port, "a", "/").text(), "web", "{command}");
+        assert!(draining.wait_with_output().unwrap().status.success());
+        go.send(()).unwrap();
+        assert_eq!(slow.join().unwrap().text(), "web", "{command}");
+    }
 }
 
 /// parity: proxy 87
