@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -170,6 +171,13 @@ def write(texts, folder):
         (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
 
 
+def line(text):
+    """As JSON; of bytes, those that can be seen need no escape, which keeps the file small."""
+    if target not in BYTES:
+        return json.dumps(text)
+    return re.sub("[\x7f-\xa0\xad]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
 verb, target, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 ENCODING = "latin-1" if target in BYTES else "utf-8"
 kept = ROOT / "fuzz" / "corpus" / f"{target}.jsonl"
@@ -178,10 +186,11 @@ if verb == "seeds":
     write(SEEDS.get(target, list)(), folder)
 elif verb == "unpack":
     if kept.exists():
-        write(map(json.loads, kept.read_text().splitlines()), folder)
+        write(map(json.loads, kept.read_text(encoding="utf-8").splitlines()), folder)
 elif verb == "pack":
     texts = {file.read_bytes().decode(ENCODING, errors="replace") for file in folder.iterdir()}
     kept.parent.mkdir(exist_ok=True)
-    kept.write_text("".join(json.dumps(text, ensure_ascii=True) + "\n" for text in sorted(texts, key=lambda t: (len(t), t))))
+    lines = (line(text) + "\n" for text in sorted(texts, key=lambda t: (len(t), t)))
+    kept.write_text("".join(lines), encoding="utf-8")
 else:
     sys.exit(__doc__)

@@ -2,7 +2,7 @@
 //! named test must fail then.
 //!
 //! In: the list and the repository's files. Out: `docs/mutations.md`, and a finding for each mutation that survives. It works on a copy
-//! of the files, so that nothing here changes, and shares the build folder, so that only the project's own crates are built again.
+//! of the files and has a build folder of its own: cargo would take what is built there for what is built here, and the other way round.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -30,6 +30,8 @@ struct Mutation {
     replace: String,
     /// The crate of the test.
     package: String,
+    /// The program of that crate's `tests` folder that the test is in; empty for a unit test.
+    program: String,
     /// Its name, with modules.
     test: String,
 }
@@ -107,10 +109,12 @@ fn row(mutation: &Mutation, word: &str) -> String {
         group,
         file,
         package,
+        program,
         test,
         ..
     } = mutation;
-    format!("| {group} | `{file}` | `{package}` `{test}` | {word} |")
+    let space = if program.is_empty() { "" } else { " " };
+    format!("| {group} | `{file}` | `{package}{space}{program}` `{test}` | {word} |")
 }
 
 fn read(path: &Path) -> Result<Vec<Mutation>, Box<dyn std::error::Error>> {
@@ -129,6 +133,7 @@ fn read(path: &Path) -> Result<Vec<Mutation>, Box<dyn std::error::Error>> {
                 find: text("find")?,
                 replace: text("replace")?,
                 package: text("package")?,
+                program: entry["program"].as_str().unwrap_or_default().to_owned(),
                 test: text("test")?,
             })
         })
@@ -161,12 +166,15 @@ fn test(root: &Path, copy: &Path, mutation: &Mutation) -> io::Result<Verdict> {
         .args([
             "test",
             "--locked",
-            "--lib",
             "--package",
             &mutation.package,
             "--target-dir",
         ])
-        .arg(root.join("target"))
+        .arg(root.join("target/mutations/build"))
+        .args(match mutation.program.as_str() {
+            "" => vec!["--lib"],
+            program => vec!["--test", program],
+        })
         .args(["--", "--exact", &mutation.test])
         .current_dir(copy)
         .stdout(File::create(&output)?)

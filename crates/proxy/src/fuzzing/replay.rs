@@ -19,8 +19,8 @@ const TARGETS: [Target; 9] = [
     ("state", state, 10_000),
     ("introduction", introduction, 10_000),
     ("h3_frames", h3_frames, 10_000),
-    ("http1", http1, 2_000),
-    ("h2", h2, 2_000),
+    ("http1", http1, 500),
+    ("h2", h2, 500),
 ];
 
 /// Each character of a kept line is one byte.
