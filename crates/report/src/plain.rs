@@ -42,6 +42,8 @@ pub(crate) struct Plain {
     colour: Colour,
     local_user: Option<String>,
     command: String,
+    /// Whether there are hosts that it is about.
+    has_hosts: bool,
     steps: Steps,
     troubles: Troubles,
     ended: bool,
@@ -55,6 +57,7 @@ impl Plain {
             colour: options.colour,
             local_user: options.local_user,
             command: String::new(),
+            has_hosts: false,
             steps: Steps::default(),
             troubles: Troubles::default(),
             ended: false,
@@ -64,8 +67,9 @@ impl Plain {
     /// The lines of one event.
     pub(crate) fn event(&mut self, event: &Event) -> String {
         let mut out = self.line(event);
-        if let EventKind::CommandFinished { seconds, .. } = &event.kind {
-            if TIMED.contains(&self.command.as_str()) {
+        if let EventKind::CommandFinished { ok, seconds, .. } = &event.kind {
+            // One that fails for want of a host has not begun.
+            if TIMED.contains(&self.command.as_str()) && (*ok || self.has_hosts) {
                 let _ = writeln!(out, "  Finished all in {seconds:.1} seconds");
             }
             out.push_str(&self.finish());
@@ -78,8 +82,9 @@ impl Plain {
         let ended = self.steps.note(event);
         self.troubles.note(event, ended.as_ref());
         match &event.kind {
-            EventKind::CommandStarted { command, .. } => {
+            EventKind::CommandStarted { command, hosts, .. } => {
                 self.command.clone_from(command);
+                self.has_hosts = !hosts.is_empty();
                 String::new()
             }
             EventKind::Said { level, text } => self.said(*level, text),

@@ -134,7 +134,7 @@ async fn on_hosts(edge: &Edge, invocation: &Invocation, loaded: &Loaded) -> Exit
             work(job, &invocation.command).await
         }
         Err(failed) => {
-            started_without_hosts(&sink, invocation);
+            started_in_vain(&sink, invocation, &loaded.config);
             Ended::from(Err(failed), &sink)
         }
     };
@@ -416,10 +416,13 @@ fn started(job: &Job<'_>, invocation: &Invocation) {
     });
 }
 
-fn started_without_hosts(sink: &Sink, invocation: &Invocation) {
+/// One that ends before it has connected: its hosts are those that it would have been about, if there are any.
+fn started_in_vain(sink: &Sink, invocation: &Invocation, config: &Config) {
+    let targets = job::targets(config, &invocation.global);
+    let hosts = targets.map(|targets| targets.hosts).unwrap_or_default();
     sink.emit(EventKind::CommandStarted {
         command: invocation.path.join(" "),
         version: None,
-        hosts: Vec::new(),
+        hosts: hosts.into_iter().map(str::to_owned).collect(),
     });
 }

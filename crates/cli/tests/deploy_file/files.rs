@@ -134,6 +134,9 @@ fn config_item_1_16_filters_that_match_nothing() {
             &["app", "boot", "--roles", "a,b"],
             "No --roles match for a,b",
         ),
+        // Without a word on how long all took: nothing has begun.
+        (&["deploy", "-h", "nowhere"], "No --hosts match for nowhere"),
+        (&["setup", "-r", "nobody"], "No --roles match for nobody"),
     ] {
         let ended = place.fails(arguments);
         assert_eq!(

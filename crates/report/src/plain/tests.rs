@@ -254,3 +254,34 @@ fn only_deploys_are_timed_and_only_they() {
         );
     }
 }
+
+#[test]
+fn a_failure_is_timed_where_there_are_hosts() {
+    for (hosts, expected) in [
+        (strings(&[]), ""),
+        (strings(&["10.0.0.1"]), "  Finished all in 1.0 seconds\n"),
+    ] {
+        let events = [
+            event(
+                0.0,
+                EventKind::CommandStarted {
+                    command: "deploy".to_owned(),
+                    version: None,
+                    hosts,
+                },
+            ),
+            event(
+                1.0,
+                EventKind::CommandFinished {
+                    ok: false,
+                    seconds: 1.0,
+                    exit: 1,
+                },
+            ),
+        ];
+        assert_eq!(
+            plain(Verbosity::Normal, Colour::default(), &events),
+            expected
+        );
+    }
+}
