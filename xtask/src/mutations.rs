@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -160,26 +160,30 @@ fn copy_tracked(root: &Path, copy: &Path) -> Result<(), Box<dyn std::error::Erro
 }
 
 fn test(root: &Path, copy: &Path, mutation: &Mutation) -> io::Result<Verdict> {
-    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let output = root.join("target/mutations/output");
-    let mut child = Command::new(cargo)
-        .args([
-            "test",
-            "--locked",
-            "--package",
-            &mutation.package,
-            "--target-dir",
-        ])
-        .arg(root.join("target/mutations/build"))
-        .args(match mutation.program.as_str() {
-            "" => vec!["--lib"],
-            program => vec!["--test", program],
-        })
-        .args(["--", "--exact", &mutation.test])
-        .current_dir(copy)
-        .stdout(File::create(&output)?)
-        .stderr(Stdio::null())
-        .spawn()?;
+    let cargo = |verb: &str| -> io::Result<Command> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args([verb, "--locked", "--package", &mutation.package])
+            .arg("--target-dir")
+            .arg(root.join("target/mutations/build"))
+            .current_dir(copy)
+            .stdout(File::create(&output)?)
+            .stderr(Stdio::null());
+        Ok(command)
+    };
+    let mut tests = cargo("test")?;
+    if mutation.program.is_empty() {
+        tests.arg("--lib");
+    } else {
+        // What such tests start is an example, which a named test program alone does not have built.
+        if !cargo("build")?.arg("--examples").status()?.success() {
+            return Ok(Verdict::Absent);
+        }
+        tests.args(["--test", &mutation.program]);
+    }
+    let mut child = tests.args(["--", "--exact", &mutation.test]).spawn()?;
     let begun = Instant::now();
     while child.try_wait()?.is_none() {
         if begun.elapsed() > LONGEST {
