@@ -76,6 +76,7 @@ pub(crate) fn dim(on: bool, text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// parity: commands 31, 35
     #[test]
     fn the_surroundings_decide() {
         let both = Colour {

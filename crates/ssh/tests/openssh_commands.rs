@@ -12,6 +12,7 @@ use support::{key, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+/// parity: commands 237
 #[tokio::test]
 async fn the_agent_is_there_for_commands() {
     let place = Place::new("");

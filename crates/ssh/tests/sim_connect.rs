@@ -351,6 +351,7 @@ async fn a_dead_jump_host_is_tried_once_for_all_who_wait_for_it() {
     assert_eq!(count(&gate.counters().connections), 7);
 }
 
+/// parity: commands 239
 #[tokio::test]
 async fn starts_are_limited() {
     let dir = tempfile::tempdir().unwrap();

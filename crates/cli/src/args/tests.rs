@@ -371,7 +371,7 @@ fn items_20_and_21_help_in_groups() {
 
 /// parity: config 11.02-11.04
 #[test]
-fn items_23_to_25_aliases_expand() {
+fn items_23_to_25_and_28_and_29_aliases_expand() {
     let aliases = Aliases(Some(BTreeMap::from([
         ("console", "app exec --reuse -i -r web 'bin/rails console'"),
         ("rails", "app exec --reuse bin/rails"),

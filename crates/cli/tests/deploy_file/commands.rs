@@ -33,6 +33,7 @@ fn config_item_11_02_arguments_of_aliases() {
     );
 }
 
+/// parity: commands 218
 #[test]
 fn config_item_18_05_docs() {
     let place = Place::empty();

@@ -118,6 +118,7 @@ fn config_item_1_15_what_needs_no_deploy_file() {
     place.succeeds(&["secrets", "extract", "A", "{\"A\":\"1\"}"]);
 }
 
+/// parity: commands 36
 #[test]
 fn config_item_1_16_filters_that_match_nothing() {
     let place = Place::new(LEAST);

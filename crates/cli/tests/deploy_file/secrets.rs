@@ -12,6 +12,7 @@ case "$1" in
 esac
 "#;
 
+/// parity: commands 220
 #[test]
 fn config_item_17_01_fetched_secrets_are_one_line_of_json() {
     let place = Place::empty();
@@ -39,6 +40,7 @@ fn config_item_17_01_fetched_secrets_are_one_line_of_json() {
     );
 }
 
+/// parity: commands 220
 #[test]
 fn config_item_17_02_what_fetch_is_missing() {
     let place = Place::empty();
@@ -68,6 +70,7 @@ fn config_item_17_02_what_fetch_is_missing() {
     );
 }
 
+/// parity: commands 220
 #[test]
 fn config_item_17_03_extract() {
     let place = Place::empty();
@@ -91,6 +94,7 @@ fn config_item_17_03_extract() {
     assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"));
 }
 
+/// parity: commands 220
 #[test]
 fn config_item_17_04_print() {
     let place = Place::new(LEAST);

@@ -124,6 +124,7 @@ fn with_keys(key_data: &str, secrets: &str) -> (World, String) {
 
 const DEPRECATED: &str = "Inline key_data usage is deprecated and will be removed in Kamal 3. Please store your key_data in a secret.";
 
+/// parity: commands 243
 #[test]
 fn config_item_12_03_keys_from_secrets_and_inline() {
     let (world, _) = with_keys("[NONE]", "OTHER=1\n");

@@ -84,6 +84,7 @@ fn item_211_login_and_logout_on_both_sides() {
     assert_eq!(world.calls(1).len(), 2);
 }
 
+/// parity: commands 58
 #[test]
 fn item_210_server_exec_in_blocks_and_raw() {
     let world = World::new("servers: [127.0.0.1, 127.0.0.2]\n");

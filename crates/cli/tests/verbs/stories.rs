@@ -354,3 +354,31 @@ fn item_44_ctrl_c_ends_with_130_and_frees_the_lock() {
     }
     assert!(!world.calls(1).join("\n").contains("docker run"));
 }
+
+#[test]
+fn lines_of_the_audit_log_are_shown_to_who_wants_to_know() {
+    let world = World::new(ONE);
+    let shown = |arguments: &[&str]| {
+        let told = world.succeeds(arguments);
+        let line = |line: &&str| line.starts_with(" DEBUG [") && line.contains("app-audit.log");
+        (told.contains("audit.log"), told.lines().any(|l| line(&l)))
+    };
+    assert_eq!(shown(&["proxy", "start"]), (false, false));
+    assert_eq!(shown(&["proxy", "start", "-v"]), (true, true));
+}
+
+#[test]
+fn item_77_who_is_gits_user_or_whoever_is_logged_in() {
+    let world = World::new(ONE);
+    let login = Command::new("id").arg("-un").output().unwrap();
+    let login = String::from_utf8(login.stdout).unwrap();
+    let who = || {
+        world.succeeds(&["proxy", "start"]);
+        let log = std::fs::read_to_string(world.path("1/.kamal/app-audit.log")).unwrap();
+        let last = log.lines().last().unwrap().to_owned();
+        last.split(['[', ']']).nth(3).unwrap().to_owned()
+    };
+    assert_eq!(who(), login.trim());
+    world.write("home/.gitconfig", "[user]\nemail = ada@example.com\n");
+    assert_eq!(who(), "ada@example.com");
+}

@@ -71,6 +71,7 @@ mod tests {
         destination: None,
     };
 
+    /// parity: commands 78
     #[test]
     fn item_76_audit_line() {
         let config = app();

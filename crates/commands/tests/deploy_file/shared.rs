@@ -125,6 +125,7 @@ fn config_item_14_14_locks() {
 }
 
 /// Kamal runs `-u … -p …` and shows two marks; dhow's password is on no line at all.
+/// parity: commands 39
 #[test]
 fn config_item_18_01_a_login_is_shown_without_credentials() {
     let config = config(
@@ -144,6 +145,7 @@ fn config_item_18_01_a_login_is_shown_without_credentials() {
 }
 
 /// The values are in the environment of the build: neither the line that runs nor the one that is shown has them.
+/// parity: commands 39
 #[test]
 fn config_item_18_02_build_arguments_have_no_values() {
     let values = "args: { TOKEN: t0psecret, E: '', F: false }, secrets: [S]";

@@ -12,6 +12,7 @@ fn dumped(base: &str, overlay: Option<(&str, &str)>, version: &str) -> String {
     }
 }
 
+/// parity: commands 217
 #[test]
 fn item_18_03_a_rails_application() {
     let text = dumped(include_str!("../files/rails.yml"), None, "2f9d8c1");
@@ -47,6 +48,7 @@ fn accessories_alone_have_no_roles() {
 }
 
 /// What Kamal prints in clear.
+/// parity: commands 217
 #[test]
 fn nothing_secret_is_dumped() {
     let text = dumped(

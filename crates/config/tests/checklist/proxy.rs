@@ -321,6 +321,7 @@ fn item_7_09_a_host_with_a_certificate_belongs_to_one_role() {
     ]);
 }
 
+/// parity: commands 186
 #[test]
 fn item_7_10_one_proxy_a_host() {
     let roles = |web: &str, job: &str| {

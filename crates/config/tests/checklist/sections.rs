@@ -4,6 +4,7 @@ use crate::deploy::*;
 use dhow_config::{BootLimit, HookLevel, Inputs, Logging, Raw, Ssh, SshConfigFiles, Sshkit};
 use dhow_text::shell::ShellValue;
 
+/// parity: commands 30
 #[test]
 fn item_11_01_alias_names() {
     for name in ["A", "a b", "ä", "a.b", "''"] {
@@ -87,9 +88,12 @@ fn item_11_04_alias_names_are_taken_literally() {
     assert_eq!(found.alias("foo_bar"), None);
 }
 
+/// parity: commands 237
 #[test]
 fn item_12_01_ssh_defaults_and_ports() {
-    assert_eq!(config(LEAST).ssh, Ssh::default());
+    let least = config(LEAST).ssh;
+    assert_eq!((least.user.as_str(), least.port), ("root", 22));
+    assert_eq!(least, Ssh::default());
     for (port, number) in [("22", 22), ("\"2222\"", 2222), ("65535", 65535)] {
         assert_eq!(
             config(&with(&format!("ssh: {{port: {port}}}"))).ssh.port,

@@ -17,6 +17,7 @@ fn plain(verbosity: Verbosity, colour: Colour, events: &[Event]) -> String {
     report(Format::Plain, options, events).replace('\u{1b}', "ESC")
 }
 
+/// parity: commands 32
 #[test]
 fn a_deploy_that_fails() {
     let text = plain(Verbosity::Normal, Colour::default(), &deploy());
@@ -47,6 +48,7 @@ fn a_deploy_that_fails() {
     "#);
 }
 
+/// parity: commands 33
 #[test]
 fn verbose_shows_commands_and_output() {
     let text = plain(Verbosity::Verbose, Colour::default(), &deploy());
@@ -68,6 +70,7 @@ fn verbose_shows_commands_and_output() {
     "#);
 }
 
+/// parity: commands 34, 38
 #[test]
 fn quiet_shows_results_and_errors() {
     let mut events = deploy();
@@ -77,19 +80,28 @@ fn quiet_shows_results_and_errors() {
         "up\n".to_owned(),
     );
     events.insert(3, event(0.2, EventKind::Block { header, host, text }));
+    events.insert(3, said(0.2, Level::Warn, "something old"));
     let quiet = plain(Verbosity::Quiet, Colour::default(), &events);
     assert!(
         quiet.starts_with("up\n\n  Finished all in 12.3 seconds\n ERROR Failed on 10.0.0.2\n"),
         "{quiet}"
     );
     assert!(
-        !quiet.contains("INFO") && !quiet.contains("Host:") && !quiet.contains("Pull"),
+        !quiet.contains("INFO")
+            && !quiet.contains("old")
+            && !quiet.contains("Host:")
+            && !quiet.contains("Pull"),
         "{quiet}"
     );
     let normal = plain(Verbosity::Normal, Colour::default(), &events);
-    assert!(normal.contains("\nApp Host: 10.0.0.1\nup\n\n"), "{normal}");
+    assert!(
+        normal.contains("\nsomething old\n\nApp Host: 10.0.0.1\nup\n\n")
+            || normal.contains("\nsomething old\nApp Host: 10.0.0.1\nup\n\n"),
+        "{normal}"
+    );
 }
 
+/// parity: commands 31, 35
 #[test]
 fn colours_follow_the_two_rules() {
     let events = [
@@ -131,6 +143,7 @@ fn colours_follow_the_two_rules() {
     );
 }
 
+/// parity: commands 46
 #[test]
 fn commands_here_name_the_user() {
     let events = [started(0.0, "0000000a", None, "", "git status")];

@@ -420,6 +420,7 @@ mod tests {
         assert!(files(&settings).is_empty());
     }
 
+    /// parity: commands 241
     #[test]
     fn jump_hosts_win_over_commands_and_default_to_root() {
         let mut settings = settings();

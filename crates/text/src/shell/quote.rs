@@ -136,6 +136,7 @@ fn opens_variable(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// parity: commands 70-72
     #[test]
     fn values_are_quoted_as_kamal_quotes_them() {
         for (value, quoted) in [
@@ -144,6 +145,7 @@ mod tests {
             ("a b", r#""a b""#),
             (r#"a"b"#, r#""a\"b""#),
             (r"a\b", r#""a\\b""#),
+            ("a$", r#""a\$""#),
             ("a`b`", r#""a\`b\`""#),
             ("1$2 `x` ${HOME}", r#""1\$2 \`x\` ${HOME}""#),
             ("${A", r#""\${A""#),
@@ -157,6 +159,7 @@ mod tests {
         }
     }
 
+    /// parity: commands 73, 74
     #[test]
     fn lists_and_booleans_in_options() {
         let pairs = [
@@ -176,6 +179,7 @@ mod tests {
         );
     }
 
+    /// parity: commands 73
     #[test]
     fn pairs_with_blank_values_are_bare_keys() {
         let pairs = [
