@@ -24,7 +24,7 @@ use crate::observe::metrics_server;
 use crate::process::control::{ControlSocket, Wish};
 use crate::process::succession::{Predecessor, follow, see_off};
 use crate::process::takeover::{self, Estate, TakeoverError};
-use crate::process::upgrade_in_place::{Invocation, Upgrade, refuse};
+use crate::process::upgrade_in_place::{self, Invocation, Upgrade, refuse};
 use crate::services::operations::{Operations, Waiting};
 use crate::services::registry::Registry;
 use crate::services::state_file::{StateFile, data_dir};
@@ -204,8 +204,10 @@ async fn serve(
             .send();
     }
 
+    let mut stands_in = false;
     if let Some(line) = line {
         let process = line.process;
+        stands_in = upgrade_in_place::is_parent(process);
         let stream = line.serving()?;
         see_off(&stream, process)?;
         let predecessor = Predecessor::new(stream);
@@ -252,7 +254,8 @@ async fn serve(
         endpoint.stop().await;
     }
     log.info("Server stopped", &[]);
-    Ok(upgrade)
+    // A process that outlives this one became it, or will: there is one that lasts, and it is not this one.
+    Ok(upgrade.filter(|_| !stands_in))
 }
 
 /// Told to stop while clients are on their way out.

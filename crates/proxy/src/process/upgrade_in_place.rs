@@ -4,6 +4,10 @@
 //! It starts the program as a child, which takes over (see [`crate::process::takeover`]). Once its own clients are gone, it
 //! executes the program in its own place, which takes over from the child in turn; the child drains and ends. Clients
 //! notice nothing of either.
+//!
+//! A child that is itself asked to become another program, because the server still waits for its clients, only starts it and ends: the
+//! server that lasts takes over from whoever serves then. If the child became it as well, it would take over from that server, which
+//! would end, and the container with it.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dhow_proxy_api::ControlReply;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::net::UnixStream;
 
 use crate::observe::log::LogSender;
@@ -118,6 +122,12 @@ impl Upgrade {
             );
         }
     }
+}
+
+/// Whether a process started this one, as an upgrade does.
+pub(crate) fn is_parent(process: u32) -> bool {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    process.is_some() && process == getppid()
 }
 
 /// Tells a client that there is no upgrade.

@@ -364,6 +364,49 @@ fn a_server_becomes_another_program_and_stays_the_same_process() {
     assert_eq!(proxy.stderr(), "");
 }
 
+/// Each server still waits for a client of its own when the next upgrade comes.
+#[test]
+fn upgrades_that_overlap_leave_one_server_in_the_first_ones_process() {
+    let mut proxy = Proxy::start();
+    let held = Arc::new(AtomicUsize::new(0));
+    let origin = Origin::start({
+        let held = Arc::clone(&held);
+        move |seen, stream| {
+            let number = seen.path().trim_start_matches('/').parse().unwrap_or(0);
+            while number > held.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            reply(stream, "200 OK", &[], b"one")
+        }
+    });
+    proxy.deploy("web", &origin.address, &[]);
+    let (process, port) = (proxy.pid(), proxy.http);
+    let mut waiting = Vec::new();
+    for number in 1..=2 {
+        let path = format!("/{number}");
+        waiting.push(std::thread::spawn({
+            let path = path.clone();
+            move || get(port, "a", &path).text()
+        }));
+        eventually("it is in flight", || {
+            origin.seen().iter().any(|seen| seen.path() == path)
+        });
+        proxy.run(&["upgrade"]).quiet();
+    }
+    // The first process goes on first, then the one that stood in for it.
+    for (number, client) in (1..).zip(waiting) {
+        held.store(number, Ordering::SeqCst);
+        assert_eq!(client.join().unwrap(), "one");
+        proxy.expect_logged("Server stopped", if number == 1 { 2 } else { 3 });
+        assert_eq!(get(port, "a", "/").text(), "one");
+    }
+    proxy.expect_logged("Took over from the proxy before", 3);
+    assert_eq!(proxy.pid(), process);
+    proxy.deploy("web", &origin.address, &[]);
+    assert_eq!(proxy.terminate(), 0);
+    assert!(!proxy.socket().exists());
+}
+
 #[test]
 fn an_upgrade_that_fails_leaves_the_server_as_it_was() {
     let mut proxy = Proxy::start();
