@@ -1,5 +1,7 @@
 //! Deploying, routing, listing, removing, and what is left after a restart.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{Origin, Proxy, eventually, get, reply, request};
@@ -204,11 +206,11 @@ fn a_slow_starter_is_found_soon_after_it_is_ready() {
 #[test]
 fn several_targets_share_the_work_and_sick_ones_leave() {
     let proxy = Proxy::start();
-    let sick = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let sick = Arc::new(AtomicBool::new(false));
     let flag = sick.clone();
     let one = Origin::named("one");
     let two = Origin::start_with_health(move |_, stream| {
-        let status = if flag.load(std::sync::atomic::Ordering::SeqCst) {
+        let status = if flag.load(Ordering::SeqCst) {
             "500 Sick"
         } else {
             "200 OK"
@@ -226,12 +228,12 @@ fn several_targets_share_the_work_and_sick_ones_leave() {
         3,
         "{names:?}"
     );
-    sick.store(true, std::sync::atomic::Ordering::SeqCst);
+    sick.store(true, Ordering::SeqCst);
     eventually("the sick target leaves", || {
         proxy.logged("Target health updated").len() == 3
     });
     assert!((0..6).all(|_| get(proxy.http, "x", "/").text() == "one"));
-    sick.store(false, std::sync::atomic::Ordering::SeqCst);
+    sick.store(false, Ordering::SeqCst);
     eventually("it comes back", || {
         get(proxy.http, "x", "/").text() == "two"
     });
@@ -280,22 +282,29 @@ fn a_newer_deploy_supersedes_one_that_waits() {
     assert_eq!(waiting.wait_with_output().unwrap().status.code(), Some(1));
 }
 
-#[test]
-fn a_killed_client_does_not_stop_its_deploy() {
-    let proxy = Proxy::start();
-    let ready_at = Instant::now() + Duration::from_secs(1);
+/// A target that is healthy once it is told to be.
+fn waking() -> (Origin, Arc<AtomicBool>) {
+    let ready = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&ready);
     let origin = Origin::start_with_health(move |_, stream| {
-        let status = if Instant::now() < ready_at {
-            "503 Wait"
-        } else {
-            "200 OK"
+        let status = match flag.load(Ordering::SeqCst) {
+            true => "200 OK",
+            false => "503 Wait",
         };
         reply(stream, status, &[], b"web")
     });
+    (origin, ready)
+}
+
+#[test]
+fn a_killed_client_does_not_stop_its_deploy() {
+    let proxy = Proxy::start();
+    let (origin, ready) = waking();
     let mut client = proxy.spawn(&["deploy", "web", &format!("--target={}", origin.address)]);
     eventually("the deploy waits", || !proxy.logged("Deploying").is_empty());
     client.kill().unwrap();
     client.wait().unwrap();
+    ready.store(true, Ordering::SeqCst);
     eventually("it is deployed", || {
         get(proxy.http, "x", "/").text() == "web"
     });
@@ -305,19 +314,13 @@ fn a_killed_client_does_not_stop_its_deploy() {
 #[test]
 fn force_installs_at_once() {
     let proxy = Proxy::start();
-    let ready_at = Instant::now() + Duration::from_millis(700);
-    let origin = Origin::start_with_health(move |_, stream| {
-        let status = if Instant::now() < ready_at {
-            "503 Wait"
-        } else {
-            "200 OK"
-        };
-        reply(stream, status, &[], b"web")
-    });
+    let (origin, ready) = waking();
+    // It is not healthy before somebody says so.
     proxy.deploy("web", &origin.address, &["--force"]);
-    assert!(Instant::now() < ready_at);
     let answer = get(proxy.http, "x", "/");
     assert_eq!(answer.status, 503);
+    assert!(origin.seen().is_empty());
+    ready.store(true, Ordering::SeqCst);
     eventually("it becomes healthy", || {
         get(proxy.http, "x", "/").text() == "web"
     });

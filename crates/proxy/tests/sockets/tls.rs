@@ -177,12 +177,19 @@ fn forwarding_headers_are_not_trusted_with_tls_unless_asked() {
         &origin.address,
         &["--host=a.com", "--tls-redirect=false"],
     );
-    let answer = send(
-        proxy.http,
-        "GET / HTTP/1.1\r\nHost: a.com\r\nX-Forwarded-Proto: https\r\n\r\n",
-    );
-    assert_eq!(answer.text(), "web");
-    assert_eq!(origin.seen()[0].all("X-Forwarded-Proto"), ["http"]);
+    let spoofing = "GET / HTTP/1.1\r\nHost: a.com\r\nX-Forwarded-Proto: https\r\n\r\n";
+    assert_eq!(send(proxy.http, spoofing).text(), "web");
+    let over_tls = get_tls(proxy.https, Some("a.com"), "a.com", "/");
+    assert_eq!(over_tls.text(), "web");
+    let asked = ["--host=a.com", "--tls-redirect=false", "--forward-headers"];
+    deploy(&proxy, "web", &origin.address, &asked);
+    assert_eq!(send(proxy.http, spoofing).text(), "web");
+    let schemes: Vec<_> = origin
+        .seen()
+        .iter()
+        .map(|seen| seen.header("X-Forwarded-Proto").unwrap().to_owned())
+        .collect();
+    assert_eq!(schemes, ["http", "https", "https"]);
 }
 
 /// parity: proxy 58, 64
