@@ -29,7 +29,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   purity                   libraries in the middle do not touch the outside world
   links                    links between documents lead somewhere
   gen [--check]            write (or compare) what is generated from the code: docs/cli-reference.md
-  mutations                spoil the code place by place; the named tests must fail. Writes docs/mutations.md
+  mutations [FILTER]       spoil the code place by place; the named tests must fail. Writes docs/mutations.md. With FILTER only
+                           those whose group, file or test contains it
   parity [--check]         write (or compare) which test shows which item of docs/parity/*.md
   parity --strict LIST     fail when an item of LIST (config, commands or proxy) has no test
 ";
@@ -57,7 +58,8 @@ fn main() -> ExitCode {
         ["purity"] => purity::check(&root),
         ["gen"] => generate::write(&root),
         ["gen", "--check"] => generate::compare(&root),
-        ["mutations"] => mutations::run(&root),
+        ["mutations"] => mutations::run(&root, ""),
+        ["mutations", filter] => mutations::run(&root, filter),
         ["parity"] => parity::write(&root),
         ["parity", "--check"] => parity::compare(&root),
         ["parity", "--strict", list] => match ListName::from_word(list) {

@@ -4,6 +4,7 @@
 //! In: the list and the repository's files. Out: `docs/mutations.md`, and a finding for each mutation that survives. It works on a copy
 //! of the files and has a build folder of its own: cargo would take what is built there for what is built here, and the other way round.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
@@ -45,22 +46,34 @@ enum Verdict {
     Absent,
 }
 
-/// Runs all mutations and writes the table.
-pub(crate) fn run(root: &Path) -> Findings {
-    match attempt(root) {
+/// Runs all mutations, or those alone whose group, file or test `filter` is part of, and writes the table. Of the others the page's
+/// rows stay.
+pub(crate) fn run(root: &Path, filter: &str) -> Findings {
+    match attempt(root, filter) {
         Ok(findings) => findings,
         Err(error) => vec![format!("mutations: {error}")],
     }
 }
 
-fn attempt(root: &Path) -> Result<Findings, Box<dyn std::error::Error>> {
+fn attempt(root: &Path, filter: &str) -> Result<Findings, Box<dyn std::error::Error>> {
     let list = read(&root.join("xtask/mutations.json"))?;
+    let page = root.join("docs/mutations.md");
+    let known = fs::read_to_string(&page).unwrap_or_default();
     let copy = root.join("target/mutations/tree");
     copy_tracked(root, &copy)?;
     let mut findings = Findings::new();
     let mut table = String::new();
     for mutation in &list {
         let name = format!("{}: {}", mutation.group, mutation.test);
+        if !mutation.is_meant(filter) {
+            let row = row(mutation, "killed");
+            if !known.lines().any(|line| line == row) {
+                findings.push(format!("mutations: {name}: not run yet"));
+                continue;
+            }
+            writeln!(table, "{row}")?;
+            continue;
+        }
         let path = copy.join(&mutation.file);
         let before = fs::read_to_string(&path)?;
         if before.matches(&mutation.find).count() != 1 {
@@ -84,7 +97,11 @@ fn attempt(root: &Path) -> Result<Findings, Box<dyn std::error::Error>> {
         writeln!(table, "{}", row(mutation, word))?;
     }
     // The same tests must pass as the code is, or they would prove nothing.
-    for mutation in &list {
+    let mut passed = BTreeSet::new();
+    for mutation in list.iter().filter(|mutation| mutation.is_meant(filter)) {
+        if !passed.insert((&mutation.package, &mutation.test)) {
+            continue;
+        }
         if test(root, &copy, mutation)? != Verdict::Passed {
             findings.push(format!(
                 "mutations: {} fails without a mutation",
@@ -93,15 +110,30 @@ fn attempt(root: &Path) -> Result<Findings, Box<dyn std::error::Error>> {
         }
     }
     let killed = table.matches("| killed |").count();
-    let page = format!(
+    let text = format!(
         "# Mutations\n\nWhat `cargo xtask mutations` found when it last ran: each line is a change that breaks the proxy (they are in\n\
-         [xtask/mutations.json](../xtask/mutations.json)), and the test that must fail with it. Groups are those of\n\
-         [the proxy's checklist](parity/proxy.md). Killed: {killed} of {}.\n\n\
-         | group | file | test | outcome |\n|---|---|---|---|\n{table}",
+         [xtask/mutations.json](../xtask/mutations.json), by their text's number here), and the test that must fail with it.\n\
+         Groups are those of [the proxy's checklist](parity/proxy.md). Killed: {killed} of {}.\n\n\
+         | group | file | change | test | outcome |\n|---|---|---|---|---|\n{table}",
         list.len()
     );
-    fs::write(root.join("docs/mutations.md"), page)?;
+    fs::write(page, text)?;
     Ok(findings)
+}
+
+impl Mutation {
+    fn is_meant(&self, filter: &str) -> bool {
+        let texts = [&self.group, &self.file, &self.program, &self.test];
+        texts.iter().any(|text| text.contains(filter))
+    }
+
+    /// A number that changes with what is replaced, and by what (FNV-1a).
+    fn number(&self) -> u32 {
+        let bytes = self.find.bytes().chain([0]).chain(self.replace.bytes());
+        bytes.fold(0x811c_9dc5, |number, byte| {
+            (number ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
+    }
 }
 
 fn row(mutation: &Mutation, word: &str) -> String {
@@ -114,7 +146,10 @@ fn row(mutation: &Mutation, word: &str) -> String {
         ..
     } = mutation;
     let space = if program.is_empty() { "" } else { " " };
-    format!("| {group} | `{file}` | `{package}{space}{program}` `{test}` | {word} |")
+    let number = mutation.number();
+    format!(
+        "| {group} | `{file}` | `{number:08x}` | `{package}{space}{program}` `{test}` | {word} |"
+    )
 }
 
 fn read(path: &Path) -> Result<Vec<Mutation>, Box<dyn std::error::Error>> {
@@ -226,7 +261,9 @@ mod tests {
             let name = test.rsplit("::").next().unwrap();
             assert!(!name.is_empty());
         }
-        let groups: std::collections::BTreeSet<_> = list.iter().map(|entry| &entry.group).collect();
+        let numbers: BTreeSet<_> = list.iter().map(Mutation::number).collect();
+        assert_eq!(numbers.len(), list.len(), "one is there twice");
+        let groups: BTreeSet<_> = list.iter().map(|entry| &entry.group).collect();
         assert!(groups.len() >= 12, "{groups:?}");
     }
 }
