@@ -58,9 +58,29 @@ fn becomes(host: &Host, digest: &str) {
     }
 }
 
+/// Which container it is, what it was told, and since when it runs.
 fn container(host: &Host) -> String {
-    let outcome = host.run("docker inspect --format '{{.Id}} {{json .Config.Cmd}}' kamal-proxy");
+    let outcome = host.run(
+        "docker inspect --format '{{.Id}} {{json .Config.Cmd}} {{.RestartCount}} {{.State.StartedAt}}' kamal-proxy",
+    );
     outcome.expect().to_owned()
+}
+
+/// Waits until every process but the first one has ended.
+#[track_caller]
+fn settles(host: &Host) {
+    let start = Instant::now();
+    // The first line is a head.
+    let list = "docker top kamal-proxy -eo pid,stat,args | grep -v ' Z'";
+    while host.run(list).expect().lines().count() > 2 {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{}: {}",
+            host.name,
+            host.run(list).stdout
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 fn takeovers(host: &Host) -> usize {
@@ -107,6 +127,7 @@ fn a_reboot_with_equal_settings_loses_no_request_and_closes_no_port() {
     );
     assert_eq!(says, hosts.len(), "{details:?}");
     for (host, before) in std::iter::zip(&hosts, before) {
+        settles(host);
         assert_eq!(container(host), before, "{}", host.name);
         assert!(takeovers(host) >= 2, "{}", host.name);
         assert_eq!(

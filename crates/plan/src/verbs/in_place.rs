@@ -33,9 +33,12 @@ dhow_differs=$(printf '%s\n' "$dhow_seen" | sed '/^is /d; /^$/d' | LC_ALL=C sort
 [ -z "$dhow_differs" ] || { echo "its settings differ:" $dhow_differs; return 1; }"#;
 
 /// What the running container has become is written down beside it: its own labels and image can't be changed any more.
+/// Processes that still answer old clients know nothing of the next deploy, so they are waited for, up to a minute.
 const BECOME: &str = r#"docker cp NEXT:PROGRAM "$dhow_t/kamal-proxy" && docker cp "$dhow_t/kamal-proxy" NAME:STAGED && docker exec --user 0 NAME STAGED upgrade --install PROGRAM || return
 set -- $(printf '%s\n' "$dhow_seen" | sed -n 's/^is //p')
 echo "$1 $5 $6" >RECORD.new && mv RECORD.new RECORD
+dhow_n=0
+while [ $dhow_n -lt 120 ] && dhow_p=$(docker top NAME -eo pid,stat 2>/dev/null) && [ "$(printf '%s\n' "$dhow_p" | grep -vc Z)" -gt 2 ]; do sleep 0.5; dhow_n=$((dhow_n + 1)); done
 return 0"#;
 
 /// Why it is done the other way is said before it is.
@@ -138,7 +141,7 @@ docker() {
         let words = calls.iter().filter_map(|call| call.split(' ').next());
         assert_eq!(
             words.collect::<Vec<_>>().join(" "),
-            "container create inspect cp cp exec container "
+            "container create inspect cp cp exec top container "
         );
         assert_eq!(
             ended.record.as_deref(),
