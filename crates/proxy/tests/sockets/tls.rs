@@ -564,7 +564,7 @@ fn new_certificate_files_are_served_without_a_deploy() {
         || shown() != first,
     );
     assert_eq!(shown(), next.to_vec());
-    assert_eq!(proxy.logged("Reloaded TLS certificate").len(), 1);
+    proxy.expect_logged("Reloaded TLS certificate", 1);
 }
 
 #[test]

@@ -210,18 +210,14 @@ fn upgrades_end_one_by_one() {
 fn a_pause_waits_for_no_upgrade_and_resume_keeps_it() {
     let proxy = Proxy::start();
     let old = echoing();
-    let options = [
-        "--websocket-drain-timeout=300ms",
-        "--websocket-close-spread=0s",
-    ];
-    proxy.deploy("web", &old.address, &options);
+    proxy.deploy("web", &old.address, &["--websocket-close-spread=0s"]);
     let (mut link, _) = upgrade(proxy.http, "websocket");
     read(&mut link, 5);
     proxy.run(&["pause", "web", "--drain-timeout=10m"]).quiet();
     proxy.run(&["resume", "web"]).quiet();
     link.write("still here");
     assert_eq!(read(&mut link, 10), b"still here");
-    proxy.run(&["stop", "web", "--drain-timeout=10m"]).quiet();
+    proxy.run(&["stop", "web", "--drain-timeout=300ms"]).quiet();
     assert_eq!(link.reader.read(&mut [0; 1]).unwrap_or(0), 0);
 }
 

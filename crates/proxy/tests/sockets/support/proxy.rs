@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -272,13 +273,18 @@ impl Drop for Proxy {
     }
 }
 
-/// A port nobody uses at the moment.
+/// A port that nobody uses, over TCP and UDP, and that nobody is given by chance: clients get theirs from higher ones.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    loop {
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(12_000 + start.wrapping_add(turn) % 20_000).unwrap();
+        let address = ("0.0.0.0", port);
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The example `kamal-proxy`, which `cargo test` builds along with the tests.
