@@ -1,13 +1,14 @@
 //! One TCP connection to a target with its read buffer.
 
+use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// A connection; `read` holds what arrived and was not used yet.
@@ -54,16 +55,12 @@ impl Connection {
         bulk: bool,
     ) -> Poll<io::Result<usize>> {
         let wanted = if bulk { LARGE_READ } else { FIRST_READ };
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            if self.read.capacity() - self.read.len() < wanted / 4 {
-                self.read.reserve(wanted);
-            }
-            match self.stream.try_read_buf(&mut self.read) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome),
-            }
+        ready!(self.stream.poll_read_ready(cx))?;
+        if self.read.capacity() - self.read.len() < wanted / 4 {
+            self.read.reserve(wanted);
         }
+        // tokio notes that nothing more is there when less came than there was room for; an idle connection then need not be asked.
+        pin!(self.stream.read_buf(&mut self.read)).poll(cx)
     }
 
     /// Writes some of `bytes`.
