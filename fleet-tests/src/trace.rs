@@ -127,6 +127,12 @@ impl ExecTrace {
         // With SIGTERM it lets go of what it watches; killed it might not.
         let mut kill = Command::new("kill");
         Outcome::of(kill.arg(self.strace.id().to_string()), "");
+        // One that has let go of all but a process that had just ended waits for that for ever.
+        let patience = Instant::now() + Duration::from_secs(20);
+        while matches!(self.strace.try_wait(), Ok(None)) && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.strace.kill();
         let _ = self.strace.wait();
     }
 }
